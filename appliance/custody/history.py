@@ -1,0 +1,128 @@
+"""What a ledger says so far: the session, its answers, flags, segments and gaps, folded entry by entry.
+
+Nothing here is stored a second time: after a restart the same entries give the same history.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from proctoring import fact as f
+from proctoring.exam import Answer
+from proctoring.flag import Flag
+from proctoring.ledger import Entry
+from proctoring.segment import Segment
+from proctoring.session import Move, Session, advance, extend
+
+
+class History:
+    """One session as its ledger tells it."""
+
+    def __init__(self, desk: str, session: str) -> None:
+        self.session = Session(id=session, desk=desk)
+        self.opened: f.SessionOpened | None = None
+        self.consented = False
+        self.answers: dict[str, tuple[Answer, int]] = {}
+        self.answer_seqs: dict[tuple[str, int], int] = {}
+        self.flags: dict[str, Flag] = {}
+        self.flag_seqs: dict[tuple[str, bool], int] = {}
+        self.segments: list[Segment] = []
+        self.gaps: list[f.Gap] = []
+        self.handed_over: set[f.Part] = set()
+        self.camera_ended = False
+        self.called = False
+        self.was_paused = False
+        self.reason = ""
+        self.message = ""
+        self.zero_mono_ms: int | None = None
+        self.ended_at_ms: int | None = None
+        self.boot = ""
+        self.seq = 0
+
+    def at_ms(self, mono_ms: int) -> int | None:
+        """A moment on the monotonic clock of the present boot, since the session's zero."""
+        return None if self.zero_mono_ms is None else mono_ms - self.zero_mono_ms
+
+    def apply(self, entry: Entry) -> None:
+        """Takes the next entry in."""
+        self.seq, self.boot = entry.seq, entry.boot
+        if entry.at_ms is not None:
+            # After a reboot the monotonic clock starts anew; the entries carry the session's time across.
+            self.zero_mono_ms = entry.mono_ms - entry.at_ms
+        take = self._TAKE.get(type(entry.fact))
+        if take is not None:
+            take(self, entry, entry.fact)
+
+    def _opened(self, entry: Entry, fact: f.SessionOpened) -> None:
+        del entry
+        self.opened = fact
+        self.session = Session(id=self.session.id, desk=self.session.desk, allowed_ms=fact.allowed_ms)
+
+    def _consented(self, entry: Entry, fact: f.Consented) -> None:
+        del entry, fact
+        self.consented = True
+
+    def _moved(self, entry: Entry, fact: f.Moved) -> None:
+        self.was_paused = fact.move is Move.INTERRUPT and self.session.state.value == "paused"
+        self.session = advance(self.session, fact.move, fact.effective_ms)
+        self.reason = fact.reason
+        if fact.move in (Move.SUBMIT, Move.TERMINATE):
+            self.ended_at_ms = entry.at_ms
+
+    def _extended(self, entry: Entry, fact: f.Extended) -> None:
+        del entry
+        self.session = extend(self.session, fact.extra_ms)
+
+    def _answered(self, entry: Entry, fact: f.Answered) -> None:
+        self.answers[fact.question] = (fact.value, fact.revision)
+        self.answer_seqs[fact.question, fact.revision] = entry.seq
+
+    def _flag_raised(self, entry: Entry, fact: f.FlagRaised) -> None:
+        self.flags[fact.flag.id] = fact.flag
+        self.flag_seqs[fact.flag.id, False] = entry.seq
+
+    def _flag_ended(self, entry: Entry, fact: f.FlagEnded) -> None:
+        self.flags[fact.flag.id] = fact.flag
+        self.flag_seqs[fact.flag.id, True] = entry.seq
+
+    def _segment(self, entry: Entry, fact: f.SegmentStored) -> None:
+        del entry
+        self.segments.append(fact.segment)
+
+    def _gap(self, entry: Entry, fact: f.Gap) -> None:
+        del entry
+        self.gaps.append(fact)
+
+    def _handed_over(self, entry: Entry, fact: f.HandedOver) -> None:
+        del entry
+        self.handed_over.add(fact.part)
+
+    def _camera_ended(self, entry: Entry, fact: f.CameraEnded) -> None:
+        del entry, fact
+        self.camera_ended = True
+
+    def _called(self, entry: Entry, fact: f.CallPressed) -> None:
+        del entry, fact
+        self.called = True
+
+    def _said(self, entry: Entry, fact: f.Said) -> None:
+        del entry
+        self.message = fact.text
+        self.called = False
+
+    _TAKE: dict[type, Callable[[Any, Entry, Any], None]] = {  # noqa: RUF012 (a table, never changed)
+        f.SessionOpened: _opened,
+        f.Consented: _consented,
+        f.Moved: _moved,
+        f.Extended: _extended,
+        f.Answered: _answered,
+        f.FlagRaised: _flag_raised,
+        f.FlagEnded: _flag_ended,
+        f.SegmentStored: _segment,
+        f.Gap: _gap,
+        f.HandedOver: _handed_over,
+        f.CameraEnded: _camera_ended,
+        f.CallPressed: _called,
+        f.Said: _said,
+    }

@@ -1,0 +1,277 @@
+"""Custody at work: one request after the other, each durable before it is answered."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from appliance.custody.attendance import Attendance
+from appliance.custody.evidence import Evidence
+from appliance.custody.exam_desk import ExamDesk, answered
+from appliance.custody.history import History
+from appliance.custody.post import Post
+from appliance.custody.scribe import Scribe
+from appliance.custody.settings import CustodySettings
+from appliance.custody.store import Heartbeat, StorageFailed, Store
+from appliance.runtime.clock import Clock
+from appliance.runtime.settings import Desk
+from proctoring import fact as f
+from proctoring import wire
+from proctoring.errors import Refused, WireError
+from proctoring.flag import Flag
+from proctoring.policy import Mode
+from proctoring.session import ACTIVE, State
+
+log = logging.getLogger(__name__)
+
+
+class Custody:
+    """Answers every request of the desk's processes."""
+
+    def __init__(
+        self, desk: Desk, settings: CustodySettings, store: Store, clock: Clock, after: str | None = None
+    ) -> None:
+        self._desk = desk
+        self._store = store
+        self._clock = clock
+        self._scribe = Scribe(desk.desk, store, clock)
+        self._evidence = Evidence(desk, store, self._scribe)
+        self._exam_desk = ExamDesk(self._scribe, store, clock, desk.data_dir, settings.recorders)
+        self._attendance = Attendance(settings.expected, self._scribe, clock)
+        self._post = Post(desk.desk, self._scribe, store, self._exam_desk, clock)
+        self._recover(after)
+
+    def _recover(self, after: str | None) -> None:
+        """If an exam is under way, custody was away from it: that is a gap like any other."""
+        history, beat = self._scribe.history, self._store.heartbeat()
+        if history is None or beat is None or history.session.state not in ACTIVE:
+            return
+        rebooted = history.boot != self._clock.boot()
+        from_ms = max(0, beat.mono_ms - (history.zero_mono_ms or 0))
+        away_ms = self._clock.utc_ms() - beat.at_utc_ms if rebooted else self._clock.mono_ms() - beat.mono_ms
+        reason = "The desk was without power or was restarted." if rebooted else "It was started again."
+        self._exam_desk.recover(
+            f.Gap(
+                part=f.Part.CUSTODY,
+                from_ms=from_ms,
+                to_ms=from_ms + max(0, away_ms),
+                reason=f"{reason} ({after})" if after else reason,
+            ),
+            rebooted,
+        )
+
+    # --- requests ---
+
+    def handle(self, data: bytes) -> bytes:
+        """The answer to one request. What the rules or the disk do not allow is answered as Denied."""
+        try:
+            request = wire.decode(data, wire.Request)
+            return wire.encode(self._answer(request))
+        except Refused as refusal:
+            return wire.encode(wire.Denied(code=refusal.code, reason=refusal.reason))
+        except StorageFailed as failure:
+            log.error("%s", failure)
+            return wire.encode(wire.Denied(code="storage", reason=str(failure)))
+        except WireError as error:
+            log.error("%s", error)
+            return wire.encode(wire.Denied(code="bad_message", reason=str(error)))
+
+    def _answer(self, request: wire.Message) -> wire.Message:
+        return self._ANSWERS[type(request)](self, request)
+
+    def _hello(self, request: wire.Hello) -> wire.View:
+        self._attendance.hello(request.part, request.after)
+        if request.part is f.Part.KIOSK_UI:
+            self._exam_desk.screen_is_back()
+        return self.view()
+
+    def _alive(self, request: wire.Alive) -> wire.Done:
+        self._attendance.alive(request.part)
+        return wire.Done()
+
+    def _goodbye(self, request: wire.Goodbye) -> wire.Done:
+        self._attendance.goodbye(request.part)
+        return wire.Done()
+
+    def _ask_view(self, request: wire.AskView) -> wire.View:
+        del request
+        return self.view()
+
+    def _sign_in(self, request: wire.SignIn) -> wire.View:
+        self._exam_desk.sign_in(request)
+        return self.view()
+
+    def _consent(self, request: wire.Consent) -> wire.View:
+        self._exam_desk.consent(request)
+        return self.view()
+
+    def _finish_check(self, request: wire.FinishCheck) -> wire.View:
+        self._exam_desk.finish_check(request)
+        return self.view()
+
+    def _begin(self, request: wire.Begin) -> wire.View:
+        del request
+        self._exam_desk.begin()
+        return self.view()
+
+    def _ask_paper(self, request: wire.AskPaper) -> wire.Paper:
+        del request
+        return self._exam_desk.paper()
+
+    def _save_answer(self, request: wire.SaveAnswer) -> wire.Saved:
+        return wire.Saved(seq=self._exam_desk.save_answer(request))
+
+    def _submit(self, request: wire.Submit) -> wire.View:
+        del request
+        self._exam_desk.submit()
+        return self.view()
+
+    def _ask_record(self, request: wire.AskRecord) -> wire.Record:
+        del request
+        history = self._scribe.current()
+        pending = {session for session, _, _ in self._store.unreceipted()}
+        waiting = {segment.session for segment in self._store.unreceived(-1)}
+        return wire.Record(
+            session=history.session.id,
+            state=history.session.state,
+            answered=answered(history.answers),
+            questions=len(self._exam_desk.exam().questions),
+            flags=tuple(sorted(history.flags.values(), key=lambda flag: flag.started_ms)),
+            gaps=len(history.gaps),
+            recorded_ms=sum(segment.ended_ms - segment.started_ms for segment in history.segments),
+            segments=len(history.segments),
+            receipted=history.session.id not in pending | waiting,
+            head_seq=self._scribe.head.seq,
+            head_hash=self._scribe.head.hash,
+        )
+
+    def _leave(self, request: wire.Leave) -> wire.View:
+        del request
+        self._exam_desk.leave()
+        return self.view()
+
+    def _raise_flag(self, request: wire.RaiseFlag) -> wire.Saved:
+        return self._flag(request.flag, False, f.FlagRaised(flag=request.flag, thumbnail=request.thumbnail))
+
+    def _end_flag(self, request: wire.EndFlag) -> wire.Saved:
+        return self._flag(request.flag, True, f.FlagEnded(flag=request.flag))
+
+    def _flag(self, flag: Flag, ended: bool, fact: f.Fact) -> wire.Saved:
+        known = self._scribe.current().flag_seqs.get((flag.id, ended))
+        return wire.Saved(seq=known or self._scribe.write(fact))
+
+    def _store_segment(self, request: wire.StoreSegment) -> wire.Saved:
+        return wire.Saved(seq=self._evidence.take(request))
+
+    def _report_gap(self, request: wire.ReportGap) -> wire.Saved:
+        gap = f.Gap(part=request.part, from_ms=request.from_ms, to_ms=request.to_ms, reason=request.reason)
+        if gap in self._scribe.current().gaps:
+            return wire.Saved(seq=self._scribe.head.seq)
+        return wire.Saved(seq=self._scribe.write(gap))
+
+    def _report_camera_end(self, request: wire.ReportCameraEnd) -> wire.Saved:
+        if self._scribe.current().camera_ended:
+            return wire.Saved(seq=self._scribe.head.seq)
+        return wire.Saved(seq=self._scribe.write(f.CameraEnded(reason=request.reason)))
+
+    def _press_call(self, request: wire.PressCall) -> wire.Saved:
+        del request
+        return wire.Saved(seq=self._scribe.write(f.CallPressed()))
+
+    def _move_lid(self, request: wire.MoveLid) -> wire.Saved:
+        return wire.Saved(seq=self._scribe.write(f.LidMoved(open=request.open)))
+
+    def _drained(self, request: wire.Drained) -> wire.Done:
+        self._exam_desk.hand_over(request)
+        return wire.Done()
+
+    def _ask_outbox(self, request: wire.AskOutbox) -> wire.Outbox:
+        del request
+        return self._post.outbox()
+
+    def _ask_lines(self, request: wire.AskLines) -> wire.Lines:
+        return self._post.lines(request)
+
+    def _take_receipt(self, request: wire.TakeReceipt) -> wire.Done:
+        self._post.take_receipt(request.receipt)
+        return wire.Done()
+
+    def _take_order(self, request: wire.TakeOrder) -> wire.OrderOutcome:
+        return self._post.take_order(request.order)
+
+    _ANSWERS: dict[type, Callable[[Any, Any], wire.Message]] = {  # noqa: RUF012 (a table, never changed)
+        wire.Hello: _hello,
+        wire.Alive: _alive,
+        wire.Goodbye: _goodbye,
+        wire.AskView: _ask_view,
+        wire.SignIn: _sign_in,
+        wire.Consent: _consent,
+        wire.FinishCheck: _finish_check,
+        wire.Begin: _begin,
+        wire.AskPaper: _ask_paper,
+        wire.SaveAnswer: _save_answer,
+        wire.Submit: _submit,
+        wire.AskRecord: _ask_record,
+        wire.Leave: _leave,
+        wire.RaiseFlag: _raise_flag,
+        wire.EndFlag: _end_flag,
+        wire.StoreSegment: _store_segment,
+        wire.ReportGap: _report_gap,
+        wire.ReportCameraEnd: _report_camera_end,
+        wire.PressCall: _press_call,
+        wire.MoveLid: _move_lid,
+        wire.Drained: _drained,
+        wire.AskOutbox: _ask_outbox,
+        wire.AskLines: _ask_lines,
+        wire.TakeReceipt: _take_receipt,
+        wire.TakeOrder: _take_order,
+    }
+
+    # --- time and the view ---
+
+    def tick(self) -> None:
+        """Once a second: the note that custody is alive, silent parts, the exam clock, the seal."""
+        try:
+            self._store.beat(
+                Heartbeat(boot=self._clock.boot(), mono_ms=self._clock.mono_ms(), at_utc_ms=self._clock.utc_ms())
+            )
+            self._attendance.tick()
+            self._exam_desk.tick()
+        except StorageFailed as failure:
+            log.error("%s", failure)
+
+    def view(self) -> wire.View:
+        """The desk as it stands."""
+        prepared, history = self._exam_desk.prepared, self._scribe.history
+        empty = wire.View(
+            desk=self._desk.desk,
+            prepared=prepared is not None,
+            walk_in=bool(prepared and prepared.walk_in_exam and prepared.policy.mode is Mode.POST_REVIEW),
+            policy=self._exam_desk.policy,
+        )
+        return empty if history is None else self._view_of(empty, history)
+
+    def _view_of(self, empty: wire.View, history: History) -> wire.View:
+        session, opened = history.session, history.opened
+        assert opened is not None, "a ledger opens with SessionOpened"
+        return wire.View(
+            desk=empty.desk,
+            prepared=empty.prepared,
+            walk_in=empty.walk_in,
+            policy=empty.policy,
+            session=session.id,
+            state=session.state,
+            candidate=opened.candidate,
+            exam_title=opened.exam_title,
+            consented=history.consented,
+            zero_mono_ms=history.zero_mono_ms,
+            left_ms=None if session.state is State.SEALED else self._exam_desk.left_ms(history),
+            reason=history.reason,
+            message=history.message,
+            camera_ended=history.camera_ended,
+            head_seq=history.seq,
+            answered=answered(history.answers),
+            called=history.called,
+            absent=self._attendance.absent,
+        )

@@ -1,0 +1,81 @@
+"""A desk's settings: one TOML file, a few lines for the desk and a table per process.
+
+desk = "desk-1"
+run_dir = "/run/deskproctor"        # sockets; memory-backed
+data_dir = "/var/lib/deskproctor"   # evidence
+
+[capture]
+source = "picamera2"
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+
+from proctoring.errors import DeskproctorError
+from proctoring.wire import DESK_NAME
+
+SOCKET_PATH_LIMIT = 100
+"""Unix socket paths end at 107 bytes; the longest name in the run folder takes the rest."""
+
+T = TypeVar("T")
+
+
+class BadSettings(DeskproctorError, ValueError):
+    """The settings file cannot be used as it stands."""
+
+
+class Desk(msgspec.Struct, frozen=True, kw_only=True):
+    """What all processes of a desk know about it."""
+
+    desk: str
+    run_dir: Path
+    data_dir: Path
+
+    def socket(self, name: str) -> str:
+        """The address of one of the desk's local sockets."""
+        return f"ipc://{self.run_dir}/{name}.sock"
+
+    def folder(self, name: str) -> Path:
+        """A folder below the data folder, made if need be."""
+        path = self.data_dir / name
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+        return path
+
+
+def read(path: Path) -> dict[str, Any]:
+    """The settings file as it stands. Raises BadSettings where it cannot be read."""
+    try:
+        return tomllib.loads(path.read_text())
+    except OSError as error:
+        raise BadSettings(
+            f"Cannot read the settings {path}: {error.strerror}. Name the file with --settings."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSettings(f"The settings {path} are not TOML: {error}. Correct that place.") from error
+
+
+def load(path: Path, part: str, kind: type[T]) -> tuple[Desk, T]:
+    """The desk and one process's table, as `kind` (which forbids unknown keys). Raises BadSettings."""
+    data = read(path)
+    try:
+        desk = msgspec.convert(data, Desk, strict=False)
+        table = msgspec.convert(data.get(part, {}), kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise BadSettings(f"The settings {path} cannot be used: [{part}] {error}. Correct that line.") from error
+    check(desk, path)
+    return desk, table
+
+
+def check(desk: Desk, path: Path) -> None:
+    """Raises BadSettings for a desk that cannot run."""
+    if not DESK_NAME.fullmatch(desk.desk):
+        raise BadSettings(
+            f"The settings {path} name the desk {desk.desk!r}. Use up to 32 small letters, digits and dashes."
+        )
+    if len(str(desk.run_dir)) > SOCKET_PATH_LIMIT - len("/custody.sock"):
+        raise BadSettings(f"run_dir in {path} is too long for a Unix socket. Use a shorter path.")

@@ -1,0 +1,95 @@
+"""The desk's local sockets: ask and answer, tell and listen. The only file that imports ZeroMQ.
+
+A listener keeps the newest message alone, so that a slow reader never holds up a writer and never sees old news.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+import zmq
+
+
+class _Socket:
+    def __init__(self, kind: int) -> None:
+        self._socket: zmq.Socket[bytes] = zmq.Context.instance().socket(kind)
+        self._socket.setsockopt(zmq.LINGER, 0)
+
+    def close(self) -> None:
+        """Gives the socket back; unsent messages are dropped."""
+        self._socket.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+class Asker(_Socket):
+    """Asks one question at a time. One thread only."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(zmq.REQ)
+        # A far side that died never answers: a new question may follow at once, and a late answer is dropped.
+        self._socket.setsockopt(zmq.REQ_RELAXED, 1)
+        self._socket.setsockopt(zmq.REQ_CORRELATE, 1)
+        self._socket.setsockopt(zmq.RECONNECT_IVL, 20)
+        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
+        self._socket.connect(address)
+
+    def ask(self, question: bytes, timeout_ms: int) -> bytes | None:
+        """The answer, or None where none came in time."""
+        self._socket.send(question)
+        return self._socket.recv() if self._socket.poll(timeout_ms) else None
+
+
+class Answerer(_Socket):
+    """Answers questions one after the other, in the order in which they come."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(zmq.REP)
+        self._socket.bind(address)
+
+    def answer(self, handle: Callable[[bytes], bytes], timeout_ms: int) -> bool:
+        """Answers one question if one comes in time, and says whether one did."""
+        if not self._socket.poll(timeout_ms):
+            return False
+        self._socket.send(handle(self._socket.recv()))
+        return True
+
+
+class Teller(_Socket):
+    """Tells everyone who listens; nobody listening is fine."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(zmq.PUB)
+        self._socket.setsockopt(zmq.CONFLATE, 1)
+        self._socket.bind(address)
+        self._lock = threading.Lock()
+
+    def tell(self, news: bytes) -> None:
+        """Offers the newest message; what a listener has not read yet is replaced."""
+        with self._lock:
+            self._socket.send(news)
+
+
+class Listener(_Socket):
+    """Hears the newest message only. One thread only."""
+
+    def __init__(self, address: str) -> None:
+        super().__init__(zmq.SUB)
+        self._socket.setsockopt(zmq.CONFLATE, 1)
+        self._socket.setsockopt(zmq.SUBSCRIBE, b"")
+        self._socket.setsockopt(zmq.RECONNECT_IVL, 20)
+        self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 200)
+        self._socket.connect(address)
+
+    def hear(self, timeout_ms: int) -> bytes | None:
+        """The newest message that was not heard yet, or None where none came in time."""
+        return self._socket.recv() if self._socket.poll(timeout_ms) else None

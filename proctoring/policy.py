@@ -1,0 +1,73 @@
+"""What the organiser decides for an exam: who watches, what counts, what is recorded, how long it is kept."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from proctoring.errors import BadPolicy
+from proctoring.flag import Rule
+
+
+class Mode(StrEnum):
+    """Which proctoring applies."""
+
+    LIVE = "live"
+    """A person watches throughout: booking required, a person admits."""
+    POST_REVIEW = "post_review"
+    """The detectors flag, a reviewer looks afterwards: walk-in allowed, admission automatic."""
+
+
+class _Part(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    pass
+
+
+class Rules(_Part, frozen=True):
+    """One rule per kind of flag. A person's or face's size is a share of the frame's height."""
+
+    face_absent: Rule = Rule(threshold=0.5, leave=0.5, dwell_ms=3000, share=0.8, clear_ms=500)
+    several_faces: Rule = Rule(threshold=0.6, leave=0.5, dwell_ms=700)
+    second_person: Rule = Rule(threshold=0.5, leave=0.4, dwell_ms=1500, share=0.7)
+    prohibited_object: Rule = Rule(threshold=0.4, leave=0.3, dwell_ms=300)
+    camera_covered: Rule = Rule(threshold=0.5, leave=0.5, dwell_ms=2000, share=0.8)
+    too_dark: Rule = Rule(threshold=0.5, leave=0.5, dwell_ms=3000, share=0.8)
+
+
+class Sizes(_Part, frozen=True):
+    """How near somebody must be to count, as a share of the frame's height."""
+
+    near_face: float = 0.1
+    near_person: float = 0.45
+
+
+class Recording(_Part, frozen=True):
+    """What the recorder writes."""
+
+    width: int = 1280
+    height: int = 720
+    frames_per_s: int = 15
+    bit_rate: int = 800_000
+    """Bits per second: 800 kbit/s is 360 MB an hour."""
+    segment_ms: int = 2000
+
+
+class Policy(_Part, frozen=True):
+    """The proctoring of one exam."""
+
+    version: str = "default-1"
+    mode: Mode = Mode.POST_REVIEW
+    rules: Rules = Rules()
+    sizes: Sizes = Sizes()
+    prohibited: tuple[str, ...] = ("cell phone", "book", "laptop")
+    """COCO labels that raise a flag; leave out what the exam allows."""
+    recording: Recording = Recording()
+    retention_days: int = 180
+
+
+def load_policy(text: str) -> Policy:
+    """A policy from TOML. Unknown keys and wrong types are refused with their place."""
+    try:
+        return msgspec.toml.decode(text, type=Policy)
+    except msgspec.DecodeError as error:
+        raise BadPolicy(f"This policy cannot be used: {error}. Correct that line and try again.") from error
