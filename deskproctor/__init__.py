@@ -1,0 +1,1 @@
+"""The command. It may import every program, and only to start it."""
