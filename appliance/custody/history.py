@@ -32,6 +32,7 @@ class History:
         self.handed_over: set[f.Part] = set()
         self.camera_ended = False
         self.called = False
+        self.lid_open: bool | None = None
         self.was_paused = False
         self.reason = ""
         self.message = ""
@@ -106,6 +107,10 @@ class History:
         del entry, fact
         self.called = True
 
+    def _lid(self, entry: Entry, fact: f.LidMoved) -> None:
+        del entry
+        self.lid_open = fact.open
+
     def _said(self, entry: Entry, fact: f.Said) -> None:
         del entry
         self.message = fact.text
@@ -124,5 +129,6 @@ class History:
         f.HandedOver: _handed_over,
         f.CameraEnded: _camera_ended,
         f.CallPressed: _called,
+        f.LidMoved: _lid,
         f.Said: _said,
     }

@@ -177,9 +177,13 @@ class Custody:
 
     def _press_call(self, request: wire.PressCall) -> wire.Saved:
         del request
+        if self._scribe.current().called:
+            return wire.Saved(seq=self._scribe.head.seq)
         return wire.Saved(seq=self._scribe.write(f.CallPressed()))
 
     def _move_lid(self, request: wire.MoveLid) -> wire.Saved:
+        if self._scribe.current().lid_open is request.open:
+            return wire.Saved(seq=self._scribe.head.seq)
         return wire.Saved(seq=self._scribe.write(f.LidMoved(open=request.open)))
 
     def _drained(self, request: wire.Drained) -> wire.Done:

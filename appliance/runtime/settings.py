@@ -63,12 +63,18 @@ def load(path: Path, part: str, kind: type[T]) -> tuple[Desk, T]:
     """The desk and one process's table, as `kind` (which forbids unknown keys). Raises BadSettings."""
     data = read(path)
     try:
-        desk = msgspec.convert(data, Desk, strict=False)
-        table = msgspec.convert(data.get(part, {}), kind, strict=False)
+        desk = msgspec.convert(data, Desk, strict=False, dec_hook=_decode)
+        table = msgspec.convert(data.get(part, {}), kind, strict=False, dec_hook=_decode)
     except msgspec.ValidationError as error:
         raise BadSettings(f"The settings {path} cannot be used: [{part}] {error}. Correct that line.") from error
     check(desk, path)
     return desk, table
+
+
+def _decode(kind: type, value: object) -> Path:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise TypeError(f"a {kind.__name__} is expected")
 
 
 def check(desk: Desk, path: Path) -> None:

@@ -163,3 +163,18 @@ def test_a_garbled_request_is_answered_and_changes_nothing(desk):
         reply = wire.decode(desk.custody.handle(garbage), wire.Reply)
         assert isinstance(reply, wire.Denied) and reply.code == "bad_message"
     assert msgspec.structs.replace(desk.view, left_ms=0) == msgspec.structs.replace(before, left_ms=0)
+
+
+def test_a_call_and_a_lid_are_recorded_once_however_often_they_are_reported(desk):
+    desk.run_exam()
+    for _ in range(3):
+        desk.ask(wire.PressCall(), wire.Saved)
+        desk.ask(wire.MoveLid(open=True), wire.Saved)
+    desk.ask(wire.MoveLid(open=False), wire.Saved)
+    assert desk.facts(f.LidMoved) == [f.LidMoved(open=True), f.LidMoved(open=False)]
+    assert len(desk.facts(f.CallPressed)) == 1
+    assert desk.view.called
+    desk.order(wire.Say(text="I am coming."))
+    assert (desk.view.called, desk.view.message) == (False, "I am coming.")
+    desk.ask(wire.PressCall(), wire.Saved)
+    assert len(desk.facts(f.CallPressed)) == 2

@@ -1,0 +1,24 @@
+import numpy as np
+import pytest
+
+from appliance.edge_ai.light import measure
+from appliance.edge_ai.picture import from_rgb
+
+
+@pytest.mark.parametrize(("shade", "mean"), [(0, 0.0), (128, 0.5), (255, 1.0)])
+def test_a_plain_picture_has_its_shade_and_no_spread(plain, shade, mean):
+    light = measure(plain(shade))
+    assert light.mean == pytest.approx(mean, abs=0.01)
+    assert light.spread == 0
+
+
+def test_half_black_half_white_has_the_widest_spread():
+    halves = np.zeros((360, 640, 3), np.uint8)
+    halves[:, 320:] = 255
+    light = measure(from_rgb(halves))
+    assert (light.mean, light.spread) == pytest.approx((0.5, 0.5), abs=0.01)
+
+
+def test_the_noise_of_a_sensor_is_no_spread():
+    noise = np.random.default_rng(2).normal(40, 12, (720, 1280, 1)).clip(0, 255).astype(np.uint8)
+    assert measure(from_rgb(np.repeat(noise, 3, axis=2))).spread < 0.01

@@ -1,0 +1,130 @@
+import json
+
+import numpy as np
+import pytest
+
+from appliance.edge_ai.objects import LABELS, NanoDetItems, decoded, hands_and_desk
+
+PHONE, PERSON = LABELS.index("cell phone"), LABELS.index("person")
+
+
+def empty_maps():
+    grids = (52, 26, 13)
+    return [np.zeros((n, n, 80), np.float32) for n in grids] + [np.zeros((n, n, 44), np.float32) for n in grids]
+
+
+def put(maps, level, row, column, label, score, steps):
+    """A thing on a map, `steps` strides to each side."""
+    maps[level][row, column, label] = score
+    sides = maps[3 + level][row, column].reshape(4, 11)
+    for side, step in zip(sides, steps, strict=True):
+        side[step] = 50.0
+
+
+class ScriptedModel:
+    """A network that says one thing after the other."""
+
+    def __init__(self, *looks):
+        self.looks = list(looks)
+
+    def run(self, batch):
+        assert batch.shape == (1, 416, 416, 3)
+        assert batch.dtype == np.uint8
+        return [output[None] for output in self.looks.pop(0)]
+
+
+def test_there_are_eighty_labels():
+    assert len(LABELS) == len(set(LABELS)) == 80
+    assert (LABELS[0], LABELS[67], LABELS[79]) == ("person", "cell phone", "toothbrush")
+
+
+def test_a_box_is_read_from_the_distributions_of_its_sides():
+    maps = empty_maps()
+    put(maps, 1, 10, 12, PHONE, 0.7, (1, 2, 3, 4))
+    boxes, scores, classes = decoded(maps, 0.3)
+    assert boxes.tolist() == [[200 - 16, 168 - 32, 200 + 48, 168 + 64]]
+    assert scores.tolist() == pytest.approx([0.7])
+    assert classes.tolist() == [PHONE]
+
+
+def test_an_undecided_side_lies_at_the_mean():
+    maps = empty_maps()
+    maps[2][6, 6, PHONE] = 0.9
+    maps[5][6, 6].reshape(4, 11)[:, [2, 4]] = 50.0
+    boxes, _, _ = decoded(maps, 0.3)
+    assert boxes[0].tolist() == pytest.approx([208 - 96, 208 - 96, 208 + 96, 208 + 96])
+
+
+def test_the_order_of_the_outputs_does_not_matter():
+    maps = empty_maps()
+    put(maps, 0, 5, 5, PERSON, 0.5, (1, 1, 1, 1))
+    put(maps, 2, 5, 5, PHONE, 0.6, (1, 1, 1, 1))
+    forward, backward = decoded(maps, 0.3), decoded(maps[::-1], 0.3)
+    assert sorted(forward[0].tolist()) == sorted(backward[0].tolist())
+
+
+def test_empty_maps_give_nothing():
+    boxes, scores, classes = decoded(empty_maps(), 0.3)
+    assert boxes.shape == (0, 4)
+    assert scores.size == classes.size == 0
+
+
+def test_a_suspected_phone_that_the_second_look_does_not_see_is_dropped(plain):
+    suspected = empty_maps()
+    put(suspected, 0, 25, 25, PHONE, 0.5, (2, 1, 2, 1))
+    model = ScriptedModel(suspected, empty_maps(), empty_maps())
+    assert NanoDetItems(model).find(plain(128)) == ()
+    assert model.looks == []
+
+
+def test_a_suspected_phone_has_the_score_of_the_second_look(plain):
+    suspected, confirmed = empty_maps(), empty_maps()
+    put(suspected, 0, 25, 25, PHONE, 0.5, (2, 1, 2, 1))
+    put(confirmed, 1, 12, 12, PHONE, 0.8, (3, 2, 3, 2))
+    (item,) = NanoDetItems(ScriptedModel(suspected, empty_maps(), confirmed)).find(plain(128))
+    assert (item.label, item.score) == ("cell phone", pytest.approx(0.8))
+
+
+def test_a_person_in_the_closer_look_is_no_second_person(plain):
+    whole, closer = empty_maps(), empty_maps()
+    put(whole, 2, 6, 6, PERSON, 0.8, (3, 4, 3, 4))
+    put(closer, 2, 6, 6, PERSON, 0.7, (2, 2, 2, 2))
+    found = NanoDetItems(ScriptedModel(whole, closer)).find(plain(128))
+    assert [item.label for item in found] == ["person"]
+
+
+def test_the_closer_look_goes_to_the_lower_part_of_the_candidate():
+    region = hands_and_desk((0.3, 0.1, 0.7, 0.9), 16 / 9)
+    assert region.top > 0.3
+    assert region.bottom > 0.9
+    assert (region.left + region.right) / 2 == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("shade", [0, 128, 255])
+def test_a_plain_picture_holds_nothing(items, plain, shade):
+    assert [item for item in items.find(plain(shade)) if item.score >= 0.4] == []
+
+
+@pytest.mark.media
+def test_no_photo_without_a_phone_shows_one(items_model, media, read_picture):
+    labelled = [item for item in json.loads((media / "labels.json").read_text())["items"] if item["type"] == "image"]
+    without = [item["file"] for item in labelled if item["labels"].get("cell_phone") is False]
+    suspected = [
+        file
+        for file in without
+        for seen in NanoDetItems(items_model).find(read_picture(media / file))
+        if seen.label == "cell phone" and seen.score >= 0.4
+    ]
+    assert len(without) > 50
+    assert len(suspected) <= 1
+
+
+@pytest.mark.media
+def test_persons_and_laptops_are_found_where_they_are(items_model, media, read_picture):
+    def seen(file):
+        return {
+            item.label for item in NanoDetItems(items_model).find(read_picture(media / file)) if item.score >= 0.4
+        }
+
+    assert "laptop" in seen("images/office/room_4.jpg")
+    assert "person" in seen("images/negatives/asl_M_again_00.00.jpg")

@@ -1,0 +1,268 @@
+"""The kiosk over a desk in memory and over the real custody: the same tests, the same words."""
+
+import pytest
+
+from appliance.custody.service import Custody
+from appliance.custody.settings import CustodySettings
+from appliance.custody.store import Store
+from appliance.kiosk_ui.app import make_app
+from appliance.kiosk_ui.service import serve
+from appliance.kiosk_ui.simulated import SimulatedCamera, SimulatedDesk
+from appliance.runtime.clock import SimulatedClock
+from appliance.runtime.custody_link import CustodyAway, expect
+from appliance.runtime.settings import Desk
+from proctoring import wire
+from proctoring.exam import Booking, load_exam
+from proctoring.fact import Part
+from proctoring.policy import Mode, Policy
+from proctoring.session import Move
+from web.serve import Face
+
+EXAM = load_exam(
+    """
+id = "sample"
+title = "Workshop safety"
+minutes = 12
+[[questions]]
+kind = "single"
+id = "q1"
+text = "Somebody has cut their hand at a machine. What do you do first?"
+choices = [
+  {id = "stop", text = "Switch the machine off"},
+  {id = "call", text = "Call the head of the workshop"},
+  {id = "leave", text = "Fetch a plaster from the office on the second floor"},
+]
+[[questions]]
+kind = "several"
+id = "q2"
+text = "Which of these protect your eyes?"
+choices = [
+  {id = "goggles", text = "Goggles"}, {id = "shield", text = "A face shield"}, {id = "gloves", text = "Gloves"}
+]
+[[questions]]
+kind = "number"
+id = "q3"
+text = "A drill turns 50 times a second. How many times a minute is that?"
+unit = "turns per minute"
+[[questions]]
+kind = "text"
+id = "q4"
+text = "Describe how you leave a lathe at the end of the day."
+max_length = 2000
+"""
+)
+BOOKING = Booking(code="K7M2QX", candidate="Ada Lovelace", exam="sample", extra_minutes=3)
+
+
+def prepare(mode=Mode.POST_REVIEW):
+    return wire.Prepare(exams=(EXAM,), policy=Policy(mode=mode), bookings=(BOOKING,), walk_in_exam="sample")
+
+
+class SimulatedRoom:
+    """A desk in memory and what people and time do to it."""
+
+    def __init__(self, folder):
+        self.clock = SimulatedClock()
+        self.desk = SimulatedDesk(clock=self.clock)
+        self.desk.seals = False
+        self.away = False
+
+    def ask(self, request, answer, patience_s=5.0):
+        self.desk.away = self.away
+        return self.desk.ask(request, answer)
+
+    def view(self, timeout_ms=0):
+        return self.desk.view()
+
+    def prepare(self, mode=Mode.POST_REVIEW):
+        self.desk.prepare(prepare(mode))
+
+    def admit(self):
+        self.desk.move(Move.ADMIT)
+
+    def pause(self, reason):
+        self.desk.move(Move.PAUSE, reason)
+
+    def resume(self):
+        self.desk.move(Move.RESUME)
+
+    def end(self, reason):
+        self.desk.move(Move.TERMINATE, reason)
+
+    def say(self, text):
+        self.desk.say(text)
+
+    def seal(self):
+        self.desk.move(Move.SEAL)
+
+    def pass_ms(self, ms):
+        self.clock.pass_ms(ms)
+
+
+class RealRoom:
+    """The same with the real custody on a real database."""
+
+    def __init__(self, folder):
+        self.clock = SimulatedClock()
+        desk = Desk(desk="desk-1", run_dir=folder / "run", data_dir=folder / "data")
+        store = Store(desk.folder("custody") / "custody.db")
+        self.custody = Custody(desk, CustodySettings(), store, self.clock)
+        self.away = False
+        self._orders = 0
+
+    def ask(self, request, answer, patience_s=5.0):
+        if self.away:
+            raise CustodyAway("The recorder of this desk does not answer.")
+        return expect(wire.decode(self.custody.handle(wire.encode(request)), wire.Reply), answer)
+
+    def view(self, timeout_ms=0):
+        return self.custody.view()
+
+    def order(self, command):
+        self._orders += 1
+        now = self.clock.utc_ms()
+        view = self.custody.view()
+        order = wire.Order(
+            id=f"o{self._orders}",
+            desk="desk-1",
+            session=None if isinstance(command, wire.Prepare) else view.session,
+            by="ann",
+            issued_utc_ms=now,
+            expires_utc_ms=now + 60_000,
+            command=command,
+        )
+        outcome = self.ask(wire.TakeOrder(order=order), wire.OrderOutcome)
+        assert outcome.result == "succeeded", outcome
+
+    def prepare(self, mode=Mode.POST_REVIEW):
+        self.order(prepare(mode))
+
+    def admit(self):
+        self.order(wire.Admit())
+
+    def pause(self, reason):
+        self.order(wire.Pause(reason=reason))
+
+    def resume(self):
+        self.order(wire.Resume())
+
+    def end(self, reason):
+        self.order(wire.End(reason=reason))
+
+    def say(self, text):
+        self.order(wire.Say(text=text))
+
+    def seal(self):
+        for part in (Part.CAPTURE, Part.EDGE_AI):
+            self.ask(wire.Drained(part=part), wire.Done)
+        self.custody.tick()
+
+    def pass_ms(self, ms):
+        self.clock.pass_ms(ms)
+        self.custody.tick()
+
+
+@pytest.fixture(params=[SimulatedRoom, RealRoom], ids=["simulated", "real custody"])
+def room(request, tmp_path):
+    """A desk to which exams have come."""
+    room = request.param(tmp_path)
+    room.prepare()
+    return room
+
+
+@pytest.fixture
+def camera():
+    return SimulatedCamera()
+
+
+@pytest.fixture
+def screen(room, camera):
+    """A browser without scripts."""
+    return Screen(make_app(lambda: room, camera).test_client())
+
+
+class Screen:
+    """What somebody does at the screen, one request each."""
+
+    def __init__(self, client):
+        self.client = client
+
+    def token(self):
+        return self.client.get("/state.json").json["token"]
+
+    def do(self, path, **fields):
+        return self.client.post(path, data={"csrf_token": self.token(), **fields}, follow_redirects=True)
+
+    def see(self, path="/"):
+        return self.client.get(path, follow_redirects=True)
+
+    def page(self):
+        return self.client.get("/state.json").json["page"]
+
+    def save(self, question, value, revision=1):
+        body = {"question": question, "value": value, "revision": revision}
+        return self.client.post("/answers", json=body, headers={"X-CSRFToken": self.token()})
+
+    def reach(self, page):
+        """Walks to a page as a booked candidate in post-review mode."""
+        steps = {
+            "notice": lambda: self.do("/sign-in", code="K7M2QX"),
+            "camera": lambda: self.do("/notice", agree="yes"),
+            "ready": lambda: self.do("/camera"),
+            "exam": lambda: self.do("/ready"),
+            "handed_in": lambda: self.do("/exam"),
+        }
+        for reached, step in steps.items():
+            step()
+            if reached == page:
+                return self
+        raise AssertionError(page)
+
+
+@pytest.fixture
+def desk():
+    """A desk in memory on the real clock, that may be asked from any thread."""
+    desk = SimulatedDesk(prepare())
+    desk.seals = False
+    return desk
+
+
+@pytest.fixture
+def served(desk, camera):
+    """The kiosk as the desk's browser reaches it; `restart()` is what the supervisor does after a crash."""
+    served = Served(desk, camera)
+    yield served
+    served.face.close()
+
+
+class Served:
+    def __init__(self, desk, camera):
+        self.desk, self.camera = desk, camera
+        self.start(0)
+
+    def start(self, port):
+        self.face = Face(make_app(lambda: self.desk, self.camera), "127.0.0.1", port)
+        self.port = self.face.port
+        self.url = f"http://127.0.0.1:{self.port}"
+        serve(self.face)
+
+    def restart(self):
+        self.face.close()
+        self.start(self.port)
+
+
+@pytest.fixture(scope="session")
+def browser(chromium):
+    """One real browser for all tests."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    with sync_api.sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-quic"])
+
+
+@pytest.fixture
+def tab(browser):
+    """A fresh window of a kiosk's size."""
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
+    page.set_default_timeout(15_000)
+    yield page
+    page.close()
