@@ -5,7 +5,9 @@ A listener keeps the newest message alone, so that a slow reader never holds up 
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable
 from types import TracebackType
 from typing import Self
@@ -46,7 +48,12 @@ class Asker(_Socket):
     def ask(self, question: bytes, timeout_ms: int) -> bytes | None:
         """The answer, or None where none came in time."""
         self._socket.send(question)
-        return self._socket.recv() if self._socket.poll(timeout_ms) else None
+        until_s = time.monotonic() + timeout_ms / 1000
+        while self._socket.poll(max(0, round((until_s - time.monotonic()) * 1000))):
+            # Readable may mean a late answer to an earlier question, which ZeroMQ drops on reading.
+            with contextlib.suppress(zmq.Again):
+                return self._socket.recv(zmq.NOBLOCK)
+        return None
 
 
 class Answerer(_Socket):

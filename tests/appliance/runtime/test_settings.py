@@ -41,5 +41,5 @@ def test_settings_that_cannot_be_used_are_refused_with_what_to_correct(tmp_path,
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(BadSettings, match="nothing.toml"):
+    with pytest.raises(BadSettings, match=r"nothing\.toml"):
         load(tmp_path / "nothing.toml", "part", Table)
