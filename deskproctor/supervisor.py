@@ -123,7 +123,9 @@ class Supervisor:
         self._thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stopping.set()
         self._thread.join()
         self._stop_all()
@@ -156,11 +158,10 @@ class Supervisor:
                     self._on_event(f"{child.program.name} ended ({ending}); starting it again")
 
     def _stop_all(self) -> None:
-        until_s = time.monotonic() + STOP_S
+        """One after the other: what started first is still there for those that take their leave of it."""
         for child in reversed(self._children.values()):
             child.stop()
-        for child in self._children.values():
-            child.reap(until_s)
+            child.reap(time.monotonic() + STOP_S)
 
 
 def ended_by(status: int) -> str:

@@ -17,7 +17,8 @@ from proctoring.session import Move
 
 log = logging.getLogger(__name__)
 
-SEGMENTS_A_TIME: Final = 8
+SEGMENTS_A_TIME: Final = 64
+"""Enough that a few which the server keeps refusing never hold up all the others."""
 
 
 class Post:
