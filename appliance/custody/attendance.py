@@ -38,6 +38,7 @@ class Attendance:
         """A part has started. If it had worked before in this exam, that is a gap with its reason."""
         history = self._exam()
         if history is not None and (part in self._heard_ms or part in self._absent or after is not None):
+            self._end_flags(history, part)
             self._gap(history, part, f"{DIED} ({after})" if after else DIED)
         self._heard(part)
 
@@ -78,6 +79,12 @@ class Attendance:
         from_ms = max(0, history.at_ms(self._last_ms(history, part)) or 0)
         to_ms = max(from_ms, history.at_ms(self._clock.mono_ms()) or 0)
         self._scribe.write(Gap(part=part, from_ms=from_ms, to_ms=to_ms, reason=reason))
+
+    def _end_flags(self, history: History, part: Part) -> None:
+        """What a detector had raised when it died, it can no longer end: a flag ends where it was last watched."""
+        if part is Part.EDGE_AI:
+            last_ms = history.at_ms(self._last_ms(history, part)) or 0
+            self._scribe.write(*history.ends_of_open_flags(last_ms))
 
     def _heard(self, part: Part) -> None:
         self._heard_ms[part] = self._clock.mono_ms()

@@ -286,6 +286,7 @@ class ExamDesk:
         for part in sorted(missing):
             reason = "It did not hand over what it held in time."
             self._scribe.write(f.Gap(part=part, from_ms=ended_ms, to_ms=now_ms, reason=reason))
+        self._scribe.write(*history.ends_of_open_flags(ended_ms))
         self.move(Move.SEAL, "custody")
         counts = {
             "segments": len(history.segments),

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import msgspec
+
 from proctoring import fact as f
 from proctoring.exam import Answer
 from proctoring.flag import Flag
@@ -44,6 +46,14 @@ class History:
     def at_ms(self, mono_ms: int) -> int | None:
         """A moment on the monotonic clock of the present boot, since the session's zero."""
         return None if self.zero_mono_ms is None else mono_ms - self.zero_mono_ms
+
+    def ends_of_open_flags(self, at_ms: int) -> list[f.FlagEnded]:
+        """The ends of all flags that nobody will end any more; none ends before it was raised."""
+        still_open = (flag for flag in self.flags.values() if flag.ended_ms is None)
+        return [
+            f.FlagEnded(flag=msgspec.structs.replace(flag, ended_ms=max(at_ms, flag.raised_ms)))
+            for flag in still_open
+        ]
 
     def apply(self, entry: Entry) -> None:
         """Takes the next entry in."""

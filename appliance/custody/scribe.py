@@ -63,7 +63,7 @@ class Scribe:
 
     def write(self, *facts: Fact, segment: StoredSegment | None = None) -> int:
         """Writes facts to the current ledger; returns the last one's number once they are durable."""
-        return self._write(self.head, self.current(), facts, segment)
+        return self._write(self.head, self.current(), facts, segment) if facts else self.head.seq
 
     def _write(self, head: Head, history: History, facts: tuple[Fact, ...], segment: StoredSegment | None) -> int:
         now = stamp(self._clock)

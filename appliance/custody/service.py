@@ -15,6 +15,7 @@ from appliance.custody.scribe import Scribe
 from appliance.custody.settings import CustodySettings
 from appliance.custody.store import Heartbeat, StorageFailed, Store
 from appliance.runtime.clock import Clock
+from appliance.runtime.custody_link import STORAGE
 from appliance.runtime.settings import Desk
 from proctoring import fact as f
 from proctoring import wire
@@ -72,7 +73,7 @@ class Custody:
             return wire.encode(wire.Denied(code=refusal.code, reason=refusal.reason))
         except StorageFailed as failure:
             log.error("%s", failure)
-            return wire.encode(wire.Denied(code="storage", reason=str(failure)))
+            return wire.encode(wire.Denied(code=STORAGE, reason=str(failure)))
         except WireError as error:
             log.error("%s", error)
             return wire.encode(wire.Denied(code="bad_message", reason=str(error)))

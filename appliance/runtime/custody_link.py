@@ -13,6 +13,9 @@ from proctoring.wire import Denied, Message, View
 
 R = TypeVar("R", bound=Message)
 
+STORAGE = "storage"
+"""The code of a denial that is the disk's fault: nothing is wrong with the request, so hold it and ask again."""
+
 
 class CustodyAway(DeskproctorError, ConnectionError):
     """Custody does not answer. Hold what you have and ask again."""
@@ -63,8 +66,10 @@ class CustodyLink:
 
 
 def expect(reply: object, answer: type[R]) -> R:
-    """`reply`, if it is an `answer`. A Denied raises Refused."""
+    """`reply`, if it is an `answer`. A Denied raises Refused; where the disk is at fault, CustodyAway."""
     if isinstance(reply, Denied):
+        if reply.code == STORAGE:
+            raise CustodyAway(reply.reason)
         raise Refused(reply.code, reply.reason)
     if not isinstance(reply, answer):
         raise WireError(f"Expected {answer.__name__}, got {type(reply).__name__}")

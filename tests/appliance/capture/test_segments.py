@@ -17,7 +17,12 @@ def test_a_finished_segment_is_known_from_its_name_alone(incoming: Incoming) -> 
     incoming.finish(write(incoming), 2080, 30, EndedBy.LENGTH)
     (done,) = incoming.done()
     segment = done.segment("front")
-    assert (done.session, segment.number, segment.started_ms, segment.ended_ms) == ("desk-1.2026-11-22.a", 1, 80, 2080)
+    assert (done.session, segment.number, segment.started_ms, segment.ended_ms) == (
+        "desk-1.2026-11-22.a",
+        1,
+        80,
+        2080,
+    )
     assert (segment.frames, segment.ended_by, segment.camera) == (30, EndedBy.LENGTH, "front")
     assert (segment.size, segment.sha256) == (4, hashlib.sha256(b"film").hexdigest())
     assert incoming.parts() == []

@@ -83,7 +83,9 @@ def test_a_picture_of_the_right_size_is_not_touched(make_frame) -> None:
     assert fitted(frame, 160, 90) is frame
 
 
-def test_a_file_can_be_played_while_it_is_being_written(tmp_path: Path, settings: Recording, make_frame, read) -> None:
+def test_a_file_can_be_played_while_it_is_being_written(
+    tmp_path: Path, settings: Recording, make_frame, read
+) -> None:
     writer = VideoWriter(tmp_path / "growing.mp4", settings)
     for number in range(20):
         writer.add(make_frame(number, 0), number * 67)

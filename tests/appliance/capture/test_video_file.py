@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,7 @@ def opened(path, clock: SimulatedClock, loop: bool = False) -> VideoFile:
 def test_before_the_exam_it_shows_its_first_picture_ten_times_a_second(make_video, clock, zero) -> None:
     shown = play(opened(make_video(), clock), clock, zero)
     assert [number for _, number in shown] == [0] * 10
-    assert all(late - early == 100 for (early, _), (late, _) in zip(shown, shown[1:], strict=False))
+    assert all(late - early == 100 for (early, _), (late, _) in itertools.pairwise(shown))
 
 
 def test_from_zero_on_each_picture_comes_at_its_time(make_video, clock) -> None:

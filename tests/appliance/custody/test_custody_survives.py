@@ -2,9 +2,10 @@ import sqlite3
 
 import pytest
 
+from appliance.runtime.custody_link import CustodyAway
 from proctoring import fact as f
 from proctoring import wire
-from proctoring.errors import Refused
+from proctoring.flag import Flag, FlagKind, Why
 from proctoring.session import State
 
 
@@ -89,7 +90,7 @@ def test_a_full_disk_is_said_and_what_was_acknowledged_stays(desk, monkeypatch):
     pages = desk.store._db.execute("pragma page_count").fetchone()[0]
     desk.store._db.execute(f"pragma max_page_count = {pages}")  # SQLite's own way to be full
     long = "x" * 3000
-    with pytest.raises(Refused, match="disk did not take"):
+    with pytest.raises(CustodyAway, match="disk did not take"):
         for revision in range(1, 20):
             desk.ask(wire.SaveAnswer(question="q2", value=long, revision=revision), wire.Saved)
     desk.custody.tick()
@@ -106,3 +107,36 @@ def test_the_database_is_set_to_outlive_a_power_cut(desk):
     db = sqlite3.connect(desk.desk.data_dir / "custody" / "custody.db")
     assert db.execute("pragma journal_mode").fetchone() == ("wal",)
     assert desk.store._db.execute("pragma synchronous").fetchone() == (2,)
+
+
+def flag(id_, raised_ms):
+    why = Why(threshold=0.5, dwell_ms=0, share=0.5, rule_version="1", scores=(), boxes=(), models={})
+    return Flag(
+        id=id_,
+        kind=FlagKind.FACE_ABSENT,
+        label=None,
+        technical=False,
+        started_ms=0,
+        raised_ms=raised_ms,
+        ended_ms=None,
+        peak_score=1.0,
+        why=why,
+    )
+
+
+def test_a_flag_whose_detector_died_ends_where_it_was_last_watched(desk):
+    desk.run_exam()
+    desk.pass_s(5)
+    desk.ask(wire.RaiseFlag(flag=flag("one", 4000)), wire.Saved)
+    desk.clock.pass_ms(900)
+    desk.ask(wire.Hello(part=f.Part.EDGE_AI, pid=2, after="killed by SIGKILL"))
+    assert [fact.flag.ended_ms for fact in desk.facts(f.FlagEnded)] == [5000]
+
+
+def test_a_flag_that_is_still_open_at_the_seal_ends_with_the_exam(desk):
+    desk.run_exam()
+    desk.pass_s(5)
+    desk.ask(wire.RaiseFlag(flag=flag("one", 4000)), wire.Saved)
+    desk.finish()
+    assert [fact.flag.ended_ms for fact in desk.facts(f.FlagEnded)] == [5000]
+    assert desk.view.state is State.SEALED

@@ -1,5 +1,12 @@
 """The kiosk over a desk in memory and over the real custody: the same tests, the same words."""
 
+import json
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
 import pytest
 
 from appliance.custody.service import Custody
@@ -11,12 +18,16 @@ from appliance.kiosk_ui.simulated import SimulatedCamera, SimulatedDesk
 from appliance.runtime.clock import SimulatedClock
 from appliance.runtime.custody_link import CustodyAway, expect
 from appliance.runtime.settings import Desk
+from appliance.runtime.sockets import Answerer
 from proctoring import wire
+from proctoring.errors import Refused
 from proctoring.exam import Booking, load_exam
 from proctoring.fact import Part
 from proctoring.policy import Mode, Policy
 from proctoring.session import Move
 from web.serve import Face
+
+ROOT = Path(__file__).parents[3]
 
 EXAM = load_exam(
     """
@@ -220,35 +231,98 @@ class Screen:
 
 
 @pytest.fixture
-def desk():
+def prepared():
+    """What the review server sends."""
+    return prepare()
+
+
+@pytest.fixture
+def desk(prepared):
     """A desk in memory on the real clock, that may be asked from any thread."""
-    desk = SimulatedDesk(prepare())
+    desk = SimulatedDesk(prepared)
     desk.seals = False
     return desk
 
 
 @pytest.fixture
 def served(desk, camera):
-    """The kiosk as the desk's browser reaches it; `restart()` is what the supervisor does after a crash."""
-    served = Served(desk, camera)
-    yield served
-    served.face.close()
+    """The address of the kiosk as the desk's browser reaches it."""
+    face = Face(make_app(lambda: desk, camera), "127.0.0.1", 0)
+    serve(face)
+    yield f"http://127.0.0.1:{face.port}"
+    face.close()
 
 
-class Served:
-    def __init__(self, desk, camera):
-        self.desk, self.camera = desk, camera
-        self.start(0)
+@pytest.fixture
+def process(desk, tmp_path):
+    """The kiosk as a process of its own, with a desk in memory behind the real sockets."""
+    process = Process(desk, tmp_path)
+    yield process
+    process.close()
 
-    def start(self, port):
-        self.face = Face(make_app(lambda: self.desk, self.camera), "127.0.0.1", port)
-        self.port = self.face.port
-        self.url = f"http://127.0.0.1:{self.port}"
-        serve(self.face)
 
-    def restart(self):
-        self.face.close()
-        self.start(self.port)
+class Process:
+    """Starts, kills and starts again what the supervisor would."""
+
+    def __init__(self, desk, folder):
+        self.desk, self.parts = desk, []
+        self.settings = folder / "desk.toml"
+        (folder / "run").mkdir()
+        self.runtime = Desk(desk="desk-1", run_dir=folder / "run", data_dir=folder)
+        self._write(0)
+        self._over, self._news = threading.Event(), threading.Condition()
+        self._custody = threading.Thread(target=self._answer)
+        self._custody.start()
+        self.child = None
+
+    def _write(self, port):
+        lines = ['desk = "desk-1"', f'run_dir = "{self.runtime.run_dir}"', f'data_dir = "{self.runtime.data_dir}"']
+        self.settings.write_text("\n".join([*lines, "[kiosk_ui]", f"port = {port}"]))
+
+    def _answer(self):
+        with Answerer(self.runtime.socket("custody")) as requests:
+            while not self._over.is_set():
+                requests.answer(self._reply, timeout_ms=50)
+
+    def _reply(self, data):
+        request = wire.decode(data, wire.Request)
+        if isinstance(request, wire.Hello | wire.Alive | wire.Goodbye):
+            with self._news:
+                self.parts.append(type(request))
+                self._news.notify()
+            return wire.encode(self.desk.view() if isinstance(request, wire.Hello) else wire.Done())
+        try:
+            return wire.encode(self.desk.ask(request, wire.Message))
+        except Refused as refusal:
+            return wire.encode(wire.Denied(code=refusal.code, reason=refusal.reason))
+
+    def heard(self, kind):
+        """Whether custody is told that within a while."""
+        with self._news:
+            return self._news.wait_for(lambda: kind in self.parts, timeout=15)
+
+    def start(self):
+        """Starts the process and waits for its line; a second start takes the same port."""
+        command = [sys.executable, "-m", "appliance.kiosk_ui", "--settings", str(self.settings)]
+        self.child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT)
+        line = self.child.stdout.readline()
+        assert line, self.child.stderr.read().decode()
+        self.ready = json.loads(line)
+        self.url = self.ready["url"]
+        self._write(int(self.url.rpartition(":")[2]))
+        return self
+
+    def end(self, number):
+        """Sends a signal; the exit status and what was logged."""
+        self.child.send_signal(number)
+        _, logged = self.child.communicate(timeout=15)
+        return self.child.returncode, logged.decode()
+
+    def close(self):
+        if self.child is not None and self.child.poll() is None:
+            self.end(signal.SIGKILL)
+        self._over.set()
+        self._custody.join()
 
 
 @pytest.fixture(scope="session")

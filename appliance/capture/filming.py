@@ -1,0 +1,158 @@
+"""The camera's own thread: pictures to the recorder and to whoever looks. It never waits for custody."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from appliance.capture.pace import Pace
+from appliance.capture.ports import Source, Window
+from appliance.capture.recorder import Recorder
+from appliance.capture.segments import Incoming
+from appliance.capture.video import fitted
+from appliance.runtime.clock import Clock
+from appliance.runtime.frames import Frame
+from proctoring.policy import Recording
+from proctoring.segment import EndedBy
+from proctoring.session import State
+from proctoring.wire import ReportCameraEnd, ReportGap, View
+
+PATIENCE_S: Final = 0.2
+"""How late a new task may be noticed while the camera gives nothing."""
+
+JOIN_S: Final = 5.0
+
+Report = Callable[[str, ReportGap | ReportCameraEnd], None]
+
+
+class Task(msgspec.Struct, frozen=True):
+    """What a View asks of the camera."""
+
+    session: str | None = None
+    zero_mono_ms: int | None = None
+    records: bool = False
+    settings: Recording = Recording()
+
+
+def task(view: View) -> Task:
+    """A session is recorded while it is running or paused."""
+    records = view.state in (State.RUNNING, State.PAUSED) and view.zero_mono_ms is not None
+    return Task(view.session, view.zero_mono_ms, records, view.policy.recording)
+
+
+class Filming:
+    """Films as the newest task says. `turn` is one step of its thread."""
+
+    def __init__(
+        self, source: Source, window: Window, incoming: Incoming, report: Report, clock: Clock, offer_per_s: float
+    ) -> None:
+        self._source = source
+        self._window = window
+        self._incoming = incoming
+        self._report = report
+        self._clock = clock
+        self._offer_per_s = offer_per_s
+        self._newest = Task()
+        self._recorder: Recorder | None = None
+        self._take_up(Task())
+
+    def follow(self, newest: Task) -> None:
+        """Gives it another task; from any thread."""
+        self._newest = newest
+
+    @property
+    def task(self) -> Task:
+        """The task at work, so with nothing left over from the one before."""
+        return self._task
+
+    def turn(self) -> None:
+        """One picture, or the lack of one."""
+        if self._newest != self._task:
+            self._change(self._newest)
+        frame = self._source.next(PATIENCE_S)
+        if frame is not None and self._pace.takes(frame.head.mono_ms):
+            self._use(fitted(frame, self._task.settings.width, self._task.settings.height))
+        if self._recorder:
+            self._look_after(self._recorder)
+
+    def stop(self) -> None:
+        """Finishes the recording."""
+        if self._recorder:
+            self._recorder.stop(self._at_ms(), EndedBy.STOP)
+        self._recorder = None
+
+    def _change(self, new: Task) -> None:
+        """Finishes the old task, then takes up the new one."""
+        self.stop()
+        self._source.begin(new.zero_mono_ms)
+        self._take_up(new)
+        if new.records and new.session is not None:
+            session = new.session
+            self._recorder = Recorder(
+                self._incoming,
+                session,
+                new.settings,
+                max(0, self._at_ms()),
+                lambda gap: self._report(session, gap),
+            )
+
+    def _take_up(self, new: Task) -> None:
+        self._pace = Pace(new.settings.frames_per_s)
+        self._offers = Pace(self._offer_per_s)
+        self._task = new
+
+    def _use(self, frame: Frame) -> None:
+        at_ms = frame.head.mono_ms - (self._task.zero_mono_ms or 0)
+        if self._recorder and at_ms >= 0:
+            self._recorder.add(frame, at_ms)
+        if self._offers.takes(frame.head.mono_ms):
+            self._window.offer(frame)
+
+    def _look_after(self, recorder: Recorder) -> None:
+        recorder.look(self._at_ms())
+        if self._source.ended and self._task.session:
+            recorder.stop(self._at_ms(), EndedBy.CAMERA)
+            self._recorder = None
+            self._report(self._task.session, ReportCameraEnd(reason=self._source.ended))
+
+    def _at_ms(self) -> int:
+        return self._clock.mono_ms() - (self._task.zero_mono_ms or 0)
+
+
+class FilmingThread:
+    """Runs a Filming beside the caller. What it dies of is raised in the caller's own thread."""
+
+    def __init__(self, filming: Filming) -> None:
+        self._filming = filming
+        self._stop = threading.Event()
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="filming", daemon=True)
+        self.turns = 0
+        """Counts up with every step: progress, as systemd's watchdog wants it."""
+
+    def start(self) -> None:
+        """Begins."""
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raises what the thread died of."""
+        if self._error:
+            raise self._error
+
+    def stop(self) -> None:
+        """Ends it with the recording finished, waiting a few seconds at the most."""
+        self._stop.set()
+        self._thread.join(JOIN_S)
+        self.check()
+
+    def _run(self) -> None:
+        try:
+            while not self._stop.is_set():
+                self._filming.turn()
+                self.turns += 1
+            self._filming.stop()
+        except BaseException as error:
+            self._error = error

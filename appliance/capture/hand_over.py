@@ -1,0 +1,83 @@
+"""What custody is still to be told. Segments wait as files, so that only the disk bounds them; the rest in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from typing import Final
+
+from appliance.capture.segments import Done, Incoming
+from appliance.runtime.clock import Clock
+from appliance.runtime.custody_link import Custody, CustodyAway
+from proctoring.errors import Refused
+from proctoring.wire import ReportCameraEnd, ReportGap, Saved, StoreSegment
+
+log = logging.getLogger(__name__)
+
+PATIENCE_S: Final = 1.0
+AGAIN_MS: Final = 5000
+"""After a refusal, so long until the next try: a disk may have space again."""
+REPORTS_HELD: Final = 1000
+"""A thousand gaps of a second or more are longer than custody is ever away."""
+
+Report = ReportGap | ReportCameraEnd
+
+
+class HandOver:
+    """Hands segments and reports of one session to custody, again and again until it has them.
+
+    `report` may be called from another thread.
+    """
+
+    def __init__(self, custody: Custody, incoming: Incoming, camera: str, clock: Clock) -> None:
+        self._custody = custody
+        self._incoming = incoming
+        self._camera = camera
+        self._clock = clock
+        self._reports: deque[tuple[str, Report]] = deque(maxlen=REPORTS_HELD)
+        self._refused_ms: dict[str, int] = {}
+
+    def report(self, session: str, report: Report) -> None:
+        """Something for custody to write down."""
+        self._reports.append((session, report))
+
+    def attempt(self, session: str) -> bool:
+        """Offers all there is of `session`; whether custody has had the chance to take everything."""
+        try:
+            while self._reports:
+                self._tell(session, *self._reports[0])
+                self._reports.popleft()
+            for done in self._incoming.done():
+                if done.session == session:
+                    self._offer(done)
+        except CustodyAway as error:
+            log.warning("%s", error)
+            return False
+        return True
+
+    def _tell(self, session: str, of: str, report: Report) -> None:
+        if of != session:
+            log.error("Too late for the ledger of session %s: %s", of, report)
+            return
+        try:
+            self._custody.ask(report, Saved, PATIENCE_S)
+        except Refused as refusal:
+            log.error("Not recorded: %s: %s", report, refusal.reason)
+
+    def _offer(self, done: Done) -> None:
+        if self._clock.mono_ms() < self._refused_ms.get(done.path.name, 0):
+            return
+        try:
+            segment = done.segment(self._camera)
+            self._custody.ask(StoreSegment(segment=segment, file=str(done.path)), Saved, PATIENCE_S)
+        except FileNotFoundError:
+            return
+        except (Refused, OSError) as error:
+            if isinstance(error, CustodyAway):
+                raise
+            self._put_off(done, str(error))
+
+    def _put_off(self, done: Done, why: str) -> None:
+        if done.path.name not in self._refused_ms:
+            log.error("%s could not be handed over: %s It stays, and is offered again.", done.path, why)
+        self._refused_ms[done.path.name] = self._clock.mono_ms() + AGAIN_MS

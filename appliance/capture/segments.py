@@ -1,0 +1,145 @@
+"""The incoming folder: segments being written, and finished ones that custody has not taken yet.
+
+A file's name says all that is known of it, so nothing has to be remembered over a crash:
+
+    <session>.<number>.<started_ms>.part                                    being written
+    <session>.<number>.<started_ms>.<ended_ms>.<frames>.<ended_by>.mp4      finished and durable
+    <session>.<number>.last                                                 the highest number given so far
+    <session>.<number>.<started_ms>.unreadable                              left by a crash, cannot be played
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from proctoring.segment import EndedBy, Segment
+
+_PART: Final = re.compile(r"(?P<session>.+)\.(?P<number>\d+)\.(?P<started_ms>\d+)\.part")
+_DONE: Final = re.compile(
+    r"(?P<session>.+)\.(?P<number>\d+)\.(?P<started_ms>\d+)"
+    r"\.(?P<ended_ms>\d+)\.(?P<frames>\d+)\.(?P<ended_by>[a-z]+)\.mp4"
+)
+_NUMBERED: Final = re.compile(r"(?P<session>.+?)\.(?P<number>\d{6,})\..+")
+
+
+class Part(msgspec.Struct, frozen=True):
+    """A segment that is being written, or that a crash left so."""
+
+    path: Path
+    session: str
+    number: int
+    started_ms: int
+
+
+class Done(msgspec.Struct, frozen=True):
+    """A finished segment in the incoming folder."""
+
+    path: Path
+    session: str
+    number: int
+    started_ms: int
+    ended_ms: int
+    frames: int
+    ended_by: EndedBy
+
+    def segment(self, camera: str) -> Segment:
+        """The segment with its size and SHA-256 from the file as it lies there. Raises OSError."""
+        with self.path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return Segment(
+            camera=camera,
+            number=self.number,
+            started_ms=self.started_ms,
+            ended_ms=self.ended_ms,
+            size=self.path.stat().st_size,
+            sha256=sha256,
+            frames=self.frames,
+            ended_by=self.ended_by,
+        )
+
+
+class Incoming:
+    """The folder. One writer; custody only takes files away."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def begin(self, session: str, started_ms: int) -> Part:
+        """The next segment of that session; its file is not made yet."""
+        number = self._last_number(session) + 1
+        return Part(self._folder / f"{session}.{number:06d}.{started_ms}.part", session, number, started_ms)
+
+    def finish(self, part: Part, ended_ms: int, frames: int, ended_by: EndedBy) -> Done:
+        """Makes a written segment durable under its final name. Raises OSError."""
+        _sync(part.path)
+        self._remember(part)
+        stem = f"{part.session}.{part.number:06d}.{part.started_ms}"
+        path = part.path.rename(self._folder / f"{stem}.{ended_ms}.{frames}.{ended_by}.mp4")
+        _sync(self._folder)
+        return Done(path, part.session, part.number, part.started_ms, ended_ms, frames, ended_by)
+
+    def set_aside(self, part: Part) -> Path:
+        """Names a part that cannot be played so that it is not tried again. Its bytes stay."""
+        self._remember(part)
+        path = part.path.rename(part.path.with_suffix(".unreadable"))
+        _sync(self._folder)
+        return path
+
+    def done(self) -> list[Done]:
+        """Finished segments, the oldest of each session first."""
+        return [_done(path, match) for path, match in self._matches(_DONE)]
+
+    def parts(self) -> list[Part]:
+        """Unfinished segments."""
+        return [
+            Part(path, match["session"], int(match["number"]), int(match["started_ms"]))
+            for path, match in self._matches(_PART)
+        ]
+
+    def of_others(self, session: str) -> list[Path]:
+        """Recordings of any other session."""
+        parts = [part.path for part in self.parts() if part.session != session]
+        return parts + [done.path for done in self.done() if done.session != session]
+
+    def _matches(self, pattern: re.Pattern[str]) -> list[tuple[Path, re.Match[str]]]:
+        found = ((path, pattern.fullmatch(path.name)) for path in sorted(self._folder.iterdir()))
+        return [(path, match) for path, match in found if match]
+
+    def _last_number(self, session: str) -> int:
+        matches = (match for _, match in self._matches(_NUMBERED) if match["session"] == session)
+        return max((int(match["number"]) for match in matches), default=0)
+
+    def _remember(self, part: Part) -> None:
+        # Before the final name shows: custody may take the file away at once, and its number with it.
+        marks = [path for path in self._folder.glob("*.last") if path.name.startswith(f"{part.session}.")]
+        new = self._folder / f"{part.session}.{part.number:06d}.last"
+        new.touch()
+        for old in marks:
+            if old != new:
+                old.unlink()
+
+
+def _done(path: Path, match: re.Match[str]) -> Done:
+    return Done(
+        path,
+        match["session"],
+        int(match["number"]),
+        int(match["started_ms"]),
+        int(match["ended_ms"]),
+        int(match["frames"]),
+        EndedBy(match["ended_by"]),
+    )
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

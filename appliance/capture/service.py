@@ -1,0 +1,121 @@
+"""The loop: custody's View says what to film, finished segments go to custody.
+
+In come View and pictures; out go pictures to the other processes, segments, gaps and the camera's end. When it dies,
+the partial file stays and the next run closes it over. When custody dies, filming goes on and segments wait in their
+folder.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from appliance.capture.filming import Filming, FilmingThread, task
+from appliance.capture.hand_over import HandOver
+from appliance.capture.salvage import salvage
+from appliance.capture.segments import Incoming, Part
+from appliance.runtime.clock import Clock
+from appliance.runtime.custody_link import Custody, CustodyAway
+from appliance.runtime.life import Life
+from proctoring import fact
+from proctoring.session import ACTIVE, State
+from proctoring.wire import AskView, Done, Drained, ReportGap, View
+
+log = logging.getLogger(__name__)
+
+VIEW_TIMEOUT_MS: Final = 100
+ENDED: Final = frozenset({State.SUBMITTED, State.TERMINATED})
+
+
+class Service:
+    """Capture, as the desk's other processes see it."""
+
+    def __init__(
+        self, custody: Custody, filming: Filming, incoming: Incoming, hand_over: HandOver, clock: Clock
+    ) -> None:
+        self._custody = custody
+        self._filming = filming
+        self._incoming = incoming
+        self._hand_over = hand_over
+        self._clock = clock
+        self._view: View | None = None
+        self._drained: str | None = None
+        self._salvaged: set[str] = set()
+
+    def run(self, life: Life) -> None:
+        """Works until told to stop; then the last segment is finished and handed over."""
+        self._ask_view()
+        thread = FilmingThread(self._filming)
+        thread.start()
+        turns = 0
+        while life.goes_on:
+            self.turn()
+            thread.check()
+            if thread.turns != turns:
+                turns = thread.turns
+                life.progress()
+        thread.stop()
+        self.give()
+
+    def turn(self) -> None:
+        """Follows the newest View, hands over, and says when all of an ended session is handed over."""
+        view = self._custody.view(VIEW_TIMEOUT_MS)
+        if view is not None:
+            self.follow(view)
+        if self.give() and self._view:
+            self._say_drained(self._view)
+
+    def follow(self, view: View) -> None:
+        """Takes up what `view` asks for."""
+        self._view = view
+        if view.session and view.state in ACTIVE | ENDED:
+            self._salvage(view.session, view)
+        self._filming.follow(task(view))
+
+    def give(self) -> bool:
+        """Offers custody what there is; whether it could take all of it."""
+        session = self._view.session if self._view else None
+        return session is not None and self._hand_over.attempt(session)
+
+    def _ask_view(self) -> None:
+        """A View comes by itself within a second; in the middle of an exam a second is long."""
+        try:
+            self.follow(self._custody.ask(AskView(), View, patience_s=1.0))
+        except CustodyAway as error:
+            log.warning("%s", error)
+
+    def _say_drained(self, view: View) -> None:
+        if view.state not in ENDED or view.session == self._drained or self._filming.task != task(view):
+            return
+        # Filming rests from now on; what it finished since the last look is handed over first.
+        if self.give() and self._told_custody():
+            self._drained = view.session
+
+    def _told_custody(self) -> bool:
+        try:
+            self._custody.ask(Drained(part=fact.Part.CAPTURE), Done)
+        except CustodyAway as error:
+            log.warning("%s", error)
+            return False
+        return True
+
+    def _salvage(self, session: str, view: View) -> None:
+        """Once a session, before its recording goes on: closes over what the last run left."""
+        if session in self._salvaged:
+            return
+        self._salvaged.add(session)
+        for path in self._incoming.of_others(session):
+            log.warning("%s is of an older session, whose ledger is closed", path)
+        frame_ms = round(1000 / view.policy.recording.frames_per_s)
+        for part in self._incoming.parts():
+            if part.session == session and salvage(self._incoming, part, frame_ms) is None:
+                self._give_up(part, view.zero_mono_ms)
+
+    def _give_up(self, part: Part, zero_mono_ms: int | None) -> None:
+        path = self._incoming.set_aside(part)
+        now_ms = self._clock.mono_ms() - (zero_mono_ms or 0)
+        reason = f"the recording of this time cannot be played; its file was left as {path.name}"
+        gap = ReportGap(
+            part=fact.Part.CAPTURE, from_ms=part.started_ms, to_ms=max(now_ms, part.started_ms), reason=reason
+        )
+        self._hand_over.report(part.session, gap)

@@ -1,0 +1,54 @@
+"""The table [capture] of the desk's settings, and the source that it asks for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+from appliance.capture.picamera import PiCamera
+from appliance.capture.ports import Source
+from appliance.capture.simulated import SimulatedCamera
+from appliance.capture.usb_camera import UsbCamera
+from appliance.capture.video_file import VideoFile
+from appliance.runtime.clock import Clock
+from appliance.runtime.settings import BadSettings
+
+
+class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the pictures come from and who gets how many."""
+
+    source: Literal["picamera2", "usb", "video", "simulated"] = "picamera2"
+    video: Path | None = None
+    """For "video": the file."""
+    loop: bool = False
+    """For "video": whether it starts again at its end."""
+    device: int | str = 0
+    """For "usb" a number or a path, for "picamera2" a number."""
+    camera: str = "front"
+    """The camera's name in the record."""
+    offer_per_s: Annotated[float, Meta(gt=0, le=60)] = 10
+    """How many pictures a second the other processes are offered."""
+
+
+def chosen(settings: CaptureSettings, clock: Clock) -> Source:
+    """The source that the settings name. Raises BadSettings where they do not say enough."""
+    match settings.source:
+        case "video":
+            if settings.video is None:
+                raise BadSettings('[capture] has source = "video" but no `video`. Name the file there.')
+            return VideoFile(settings.video, clock, loop=settings.loop)
+        case "usb":
+            return UsbCamera(settings.device, clock)
+        case "picamera2":
+            return PiCamera(_number(settings.device), clock)
+        case "simulated":
+            return SimulatedCamera(clock)
+
+
+def _number(device: int | str) -> int:
+    if isinstance(device, int):
+        return device
+    raise BadSettings(f'[capture] has source = "picamera2" and device = {device!r}. Give the camera\'s number, or 0.')

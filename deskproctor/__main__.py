@@ -1,0 +1,5 @@
+"""`python -m deskproctor` is the command."""
+
+from deskproctor.command import main
+
+main()

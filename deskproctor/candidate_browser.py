@@ -1,0 +1,127 @@
+"""The kiosk in a real Chromium without a window, driven by Playwright. The one file that imports it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from playwright.sync_api import Error, Locator, ViewportSize, sync_playwright
+
+from deskproctor.candidate import Asked, CandidateStuck, Page, not_taken
+from proctoring.exam import Answer
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+ARGUMENTS: Final = (
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+"""It opens one page on this machine and speaks to nobody else."""
+
+SIZE: Final = ViewportSize(width=1280, height=800)
+TIMEOUT_MS: Final = 60_000
+SAVED: Final = '[data-question="{}"][data-status="saved"]'
+
+
+def find_chromium() -> Path | None:
+    """The machine's Chromium, if there is one."""
+    found = next(filter(None, map(shutil.which, NAMES)), None)
+    return Path(found) if found else None
+
+
+class BrowserScreen:
+    """See Screen. One thread only."""
+
+    name = "Chromium"
+
+    def __init__(self, chromium: Path) -> None:
+        self._chromium = chromium
+
+    def __enter__(self) -> Self:
+        # Chromium's sandbox refuses to run as root, as in most containers.
+        arguments = [*ARGUMENTS, *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+        self._playwright = sync_playwright().start()
+        self._browser = self._playwright.chromium.launch(
+            executable_path=self._chromium, headless=True, args=arguments
+        )
+        self._tab = self._browser.new_page(viewport=SIZE)
+        self._tab.set_default_timeout(TIMEOUT_MS)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._browser.close()
+        self._playwright.stop()
+        if isinstance(error, Error):
+            raise CandidateStuck(f"The browser did not find what it waited for: {error.message}") from error
+
+    def open(self, url: str) -> None:
+        """See Screen."""
+        self._tab.goto(url)
+
+    def page(self) -> Page:
+        """See Screen."""
+        return Page(self._tab.locator("body").get_attribute("data-page") or "")
+
+    def press(self, fields: Mapping[str, str]) -> None:
+        """See Screen."""
+        page = self.page()
+        if page is Page.EXAM:
+            self._tab.click("#hand-in")
+            self._tab.click("#submit button:not([type])")
+        else:
+            for name, value in fields.items():
+                fill(self._tab.locator(f'main [name="{name}"]'), value)
+            self._tab.click("main form button")
+        self._tab.wait_for_selector(f'body:not([data-page="{page}"]), main .error')
+        if self.page() is page:
+            raise not_taken(page)
+
+    def questions(self) -> list[Asked]:
+        """See Screen."""
+        return [asked(place) for place in self._tab.locator("[data-question]").all()]
+
+    def answer(self, question: Asked, value: Answer) -> None:
+        """See Screen."""
+        self._tab.click(f'[data-for="{question.id}"]')
+        place = self._tab.locator(f'[data-question="{question.id}"]')
+        match value:
+            case str() if question.kind == "text":
+                place.locator("textarea").fill(value)
+            case float() | int():
+                place.locator("input").fill(f"{value:g}")
+            case _:
+                for choice in (value,) if isinstance(value, str) else value or ():
+                    place.locator(f'input[value="{choice}"]').check()
+        self._tab.wait_for_selector(SAVED.format(question.id))
+
+    def numbers(self) -> tuple[str, str]:
+        """See Screen."""
+        return self._tab.locator("#session-number").inner_text(), self._tab.locator("#receipt-number").inner_text()
+
+
+def fill(field: Locator, value: str) -> None:
+    """Types into a field, or ticks it."""
+    if field.get_attribute("type") == "checkbox":
+        field.check()
+    else:
+        field.fill(value)
+
+
+def asked(place: Locator) -> Asked:
+    """One question of the page."""
+    boxes = place.locator("input[type=radio], input[type=checkbox]").all()
+    return Asked(
+        id=place.get_attribute("data-question") or "",
+        kind=place.get_attribute("data-kind") or "",
+        choices=tuple(box.get_attribute("value") or "" for box in boxes),
+        revision=int(place.get_attribute("data-revision") or 0),
+    )

@@ -1,0 +1,111 @@
+"""The kiosk without a browser: reads its pages and sends what its scripts would send."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from html.parser import HTMLParser
+from types import TracebackType
+from typing import Final, Self
+from urllib.parse import urljoin
+
+import msgspec
+import requests
+
+from deskproctor.candidate import Asked, CandidateStuck, Page, not_taken
+from proctoring.exam import Answer
+
+TIMEOUT_S: Final = 15.0
+RECORD_NUMBERS: Final = ("session-number", "receipt-number")
+
+
+class Sight(HTMLParser):
+    """What stands on one page: its name, its token, its questions, and the numbers of the record."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.page = ""
+        self.token = ""
+        self.questions: list[Asked] = []
+        self.numbers = dict.fromkeys(RECORD_NUMBERS, "")
+        self._inside = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Takes in one element."""
+        has = {name: value or "" for name, value in attrs}
+        self._inside = has.get("id", "")
+        if tag == "body":
+            self.page = has.get("data-page", "")
+        elif tag == "meta" and has.get("name") == "csrf-token":
+            self.token = has["content"]
+        elif "data-question" in has:
+            self._ask(has)
+        elif has.get("type") in ("radio", "checkbox") and self.questions:
+            self._offer(has["value"])
+
+    def handle_data(self, data: str) -> None:
+        """Takes in text, where it is one of the record's numbers."""
+        if self._inside in self.numbers:
+            self.numbers[self._inside] += data.strip()
+
+    def _ask(self, has: Mapping[str, str]) -> None:
+        revision = int(has["data-revision"])
+        self.questions.append(Asked(id=has["data-question"], kind=has["data-kind"], revision=revision))
+
+    def _offer(self, choice: str) -> None:
+        last = self.questions[-1]
+        self.questions[-1] = msgspec.structs.replace(last, choices=(*last.choices, choice))
+
+
+class HttpScreen:
+    """See Screen."""
+
+    name = "HTTP"
+
+    def __enter__(self) -> Self:
+        self._http = requests.Session()
+        self._http.trust_env = False
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._http.close()
+
+    def open(self, url: str) -> None:
+        """See Screen."""
+        self._url = url
+
+    def page(self) -> Page:
+        """See Screen."""
+        return Page(self._look().page)
+
+    def press(self, fields: Mapping[str, str]) -> None:
+        """See Screen."""
+        sight = self._look()
+        page = Page(sight.page)
+        form = {"csrf_token": sight.token, **fields}
+        reply = self._http.post(urljoin(self._url, "/" + page.replace("_", "-")), data=form, timeout=TIMEOUT_S)
+        if not reply.ok:
+            raise not_taken(page)
+
+    def questions(self) -> list[Asked]:
+        """See Screen."""
+        return self._look().questions
+
+    def answer(self, question: Asked, value: Answer) -> None:
+        """See Screen."""
+        body = {"question": question.id, "value": value, "revision": question.revision + 1}
+        reply = self._http.post(
+            urljoin(self._url, "/answers"), json=body, headers={"X-CSRFToken": self._look().token}, timeout=TIMEOUT_S
+        )
+        if not reply.ok:
+            raise CandidateStuck(f"The answer to {question.id} was not saved: {reply.json().get('reason')}")
+
+    def numbers(self) -> tuple[str, str]:
+        """See Screen."""
+        numbers = self._look().numbers
+        return numbers["session-number"], numbers["receipt-number"]
+
+    def _look(self) -> Sight:
+        return Sight(self._http.get(self._url, timeout=TIMEOUT_S).text)

@@ -1,0 +1,91 @@
+"""The command `deskproctor`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+import msgspec
+
+from deskproctor import demo as demo_run
+from deskproctor.cameras import choose
+from deskproctor.screens import pick
+from deskproctor.site import Ports
+from deskproctor.summary import Summary
+from proctoring.errors import DeskproctorError
+
+
+class Plainly(click.Group):
+    """A group whose foreseen errors are one sentence on standard error and exit status 1."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Runs the command."""
+        try:
+            return super().invoke(ctx)
+        except DeskproctorError as error:
+            raise click.ClickException(str(error)) from error
+
+
+@click.group(cls=Plainly)
+@click.version_option(package_name="deskproctor")
+def main() -> None:
+    """Deskproctor: an exam-room kiosk appliance."""
+
+
+@main.command()
+@click.option("--video", type=click.Path(path_type=Path), help="Picture source: a video file, played in real time.")
+@click.option("--auto", is_flag=True, help="Play the candidate too, hand in when the clip ends, print a summary.")
+@click.option("--json", "as_json", is_flag=True, help="With --auto: print the summary as JSON and nothing else.")
+@click.option(
+    "--folder", type=click.Path(path_type=Path, file_okay=False), help="Keep everything that is written here."
+)
+@click.option("--kiosk-port", default=0, help="The candidate's screen; 0 takes a free port.", show_default=True)
+@click.option("--server-port", default=0, help="The review server.", show_default=True)
+@click.option("--console-port", default=0, help="The invigilator's console.", show_default=True)
+def demo(
+    video: Path | None,
+    auto: bool,
+    as_json: bool,
+    folder: Path | None,
+    kiosk_port: int,
+    server_port: int,
+    console_port: int,
+) -> None:
+    """Run a broker, the review server, the console and one desk on this machine."""
+    if as_json and not auto:
+        raise click.UsageError("--json prints the summary of an exam that is played: give --auto too.")
+    camera, what = choose(video, loop=not auto)
+    say(f"Picture source: {what}")
+    ports = Ports(kiosk=kiosk_port, server=server_port, console=console_port)
+    options = demo_run.Options(camera=camera, ports=ports, folder=folder)
+    if not auto:
+        return demo_run.watch(options, say)
+    summary = demo_run.play(options, pick(), say)
+    click.echo(msgspec.json.encode(summary).decode() if as_json else told(summary))
+    sys.exit(0 if summary.good else 1)
+
+
+def say(text: str) -> None:
+    """Progress goes to standard error, so that --json leaves standard output to the JSON."""
+    click.echo(text, err=True)
+
+
+def told(summary: Summary) -> str:
+    """The summary for people."""
+    segments, latency = summary.segments, summary.alert_latency_s
+    lines = [
+        f"Session {summary.session}: {summary.state}",
+        f"Ledger: {summary.entries} entries, {'verified' if summary.ledger_verified else 'NOT VERIFIED'}",
+        f"Recording: {segments.desk} segments at the desk, {segments.server} at the server, "
+        f"{'the same bytes' if segments.hashes_equal else 'NOT THE SAME'}",
+        f"Analysed: {summary.analysed_fps} frames a second",
+        f"Alerts: half within {latency.p50} s, 95 % within {latency.p95} s" if latency.p50 else "Alerts: none",
+    ]
+    for flag in summary.flags:
+        end = "…" if flag.end_s is None else f"{flag.end_s:.1f}"
+        label = f" ({flag.label})" if flag.label else ""
+        lines.append(
+            f"  {flag.start_s:6.1f} to {end:>6} s  {flag.kind.replace('_', ' ')}{label}, score {flag.peak_score}"
+        )
+    return "\n".join(lines)

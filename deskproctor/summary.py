@@ -1,0 +1,113 @@
+"""What a demo run came to, measured at its ends: the desk's ledger and files, the server's, the alerts."""
+
+from __future__ import annotations
+
+import statistics
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from proctoring import fact as f
+from proctoring import ledger
+from proctoring.errors import LedgerBroken
+from proctoring.ledger import Entry, Line
+
+
+class Segments(msgspec.Struct, frozen=True):
+    """Files at both ends; `hashes_equal` compares the SHA-256 of their bytes with what the ledger names."""
+
+    desk: int
+    server: int
+    hashes_equal: bool
+
+
+class FlagLine(msgspec.Struct, frozen=True):
+    """A flag in seconds since the exam's start."""
+
+    kind: str
+    label: str | None
+    start_s: float
+    end_s: float | None
+    peak_score: float
+
+
+class Latency(msgspec.Struct, frozen=True):
+    """Seconds from the frame that raised a flag to its alert at a reader of the console; None without alerts."""
+
+    p50: float | None
+    p95: float | None
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What `deskproctor demo --json` prints."""
+
+    session: str
+    state: str
+    ledger_verified: bool
+    entries: int
+    segments: Segments
+    flags: list[FlagLine]
+    analysed_fps: float
+    alert_latency_s: Latency
+
+    @property
+    def good(self) -> bool:
+        """Whether everything that was recorded is at the server, whole and unaltered."""
+        return self.state == "complete" and self.ledger_verified and self.segments.hashes_equal
+
+
+def summarise(
+    desk: str, lines: list[Line], at_server: dict[str, Any], folders: tuple[Path, Path], arrived_ms: dict[str, int]
+) -> Summary:
+    """The summary of a session from its ledger lines at the desk, the server's page, and the two segment folders."""
+    session = at_server["session"]
+    entries, verified = checked(desk, session, lines)
+    facts = [entry.fact for entry in entries]
+    analysis = [fact for fact in facts if isinstance(fact, f.AnalysisSummary)]
+    return Summary(
+        session=session,
+        state=at_server["state"],
+        ledger_verified=verified and bool(at_server["ledger_verified"]) and at_server["entries"] == len(lines),
+        entries=len(lines),
+        segments=compare({fact.segment.sha256 for fact in facts if isinstance(fact, f.SegmentStored)}, folders),
+        flags=[
+            msgspec.convert({key: flag[key] for key in FlagLine.__struct_fields__}, FlagLine)
+            for flag in at_server["flags"]
+        ],
+        analysed_fps=round(analysis[-1].analysed_fps, 2) if analysis else 0.0,
+        alert_latency_s=latency(entries, arrived_ms),
+    )
+
+
+def checked(desk: str, session: str, lines: list[Line]) -> tuple[list[Entry], bool]:
+    """The entries, and whether the chain holds."""
+    try:
+        entries, _ = ledger.verify(desk, session, lines)
+    except LedgerBroken:
+        return [], False
+    return entries, True
+
+
+def compare(named: set[str], folders: tuple[Path, Path]) -> Segments:
+    """Reads every file at both ends."""
+    desk, server = (hashes(folder) for folder in folders)
+    return Segments(len(desk & named), len(server & named), bool(named) and named <= desk and named <= server)
+
+
+def hashes(folder: Path) -> set[str]:
+    """The SHA-256 of every segment below a folder, by its bytes and not by its name."""
+    return {ledger.sha256(path.read_bytes()) for path in folder.rglob("*.mp4")}
+
+
+def latency(entries: list[Entry], arrived_ms: dict[str, int]) -> Latency:
+    """From the frame that raised each flag to its alert, on the monotonic clock that both share."""
+    waits = [
+        (arrived_ms[entry.fact.flag.id] - (entry.mono_ms - entry.at_ms) - entry.fact.flag.raised_ms) / 1000
+        for entry in entries
+        if isinstance(entry.fact, f.FlagRaised) and entry.at_ms is not None and entry.fact.flag.id in arrived_ms
+    ]
+    if not waits:
+        return Latency(None, None)
+    waits.sort()
+    return Latency(round(statistics.median(waits), 3), round(waits[min(len(waits) - 1, int(len(waits) * 0.95))], 3))

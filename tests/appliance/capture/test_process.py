@@ -1,0 +1,191 @@
+"""The real process over real sockets, with a custody of the test's own at the other end."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from appliance.runtime.clock import SystemClock
+from appliance.runtime.frames import FrameListener
+from appliance.runtime.settings import Desk
+from appliance.runtime.sockets import Answerer, Teller
+from proctoring import wire
+from proctoring.fact import Part
+from proctoring.policy import Policy, Recording
+from proctoring.segment import EndedBy
+from proctoring.session import State
+from proctoring.wire import Drained, Goodbye, Hello, Message, Saved, StoreSegment, View
+
+LONG = Recording(width=320, height=180, segment_ms=600_000)
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30.0) -> None:
+    until_s = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until_s, "it did not happen in time"
+        time.sleep(0.02)
+
+
+class TestCustody(threading.Thread):
+    """Answers, publishes the View five times a second, keeps what it was asked and the files it was given."""
+
+    __test__ = False
+
+    def __init__(self, desk: Desk, recording: Recording) -> None:
+        super().__init__(daemon=True)
+        self.view = View(desk="desk-1", prepared=True, walk_in=True, policy=Policy(recording=recording))
+        self.asked: list[Message] = []
+        self.files: dict[str, bytes] = {}
+        self.running = True
+        self._desk = desk
+
+    def run(self) -> None:
+        with Answerer(self._desk.socket("custody")) as door, Teller(self._desk.socket("view")) as teller:
+            while self.running:
+                door.answer(self._answer, 200)
+                teller.tell(wire.encode(self.view))
+
+    def _answer(self, data: bytes) -> bytes:
+        request = wire.decode(data, wire.Request)
+        self.asked.append(request)
+        if isinstance(request, StoreSegment):
+            self.files[request.segment.sha256] = Path(request.file).read_bytes()
+            Path(request.file).unlink()
+            return wire.encode(Saved(seq=1))
+        if isinstance(request, wire.Hello | wire.AskView):
+            return wire.encode(self.view)
+        saved = isinstance(request, wire.ReportGap | wire.ReportCameraEnd)
+        return wire.encode(Saved(seq=1) if saved else wire.Done())
+
+    def show(self, **changes: object) -> None:
+        self.view = msgspec.structs.replace(self.view, **changes)
+
+    def begin(self) -> None:
+        self.show(session="a", state=State.RUNNING, zero_mono_ms=SystemClock().mono_ms())
+
+    def asked_for(self, kind: type[Message]) -> list:
+        return [request for request in self.asked if isinstance(request, kind)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Desk:
+    (tmp_path / "run").mkdir()
+    return Desk(desk="desk-1", run_dir=tmp_path / "run", data_dir=tmp_path / "data")
+
+
+@pytest.fixture
+def custody(desk: Desk) -> Iterator[TestCustody]:
+    custody = TestCustody(desk, LONG)
+    custody.start()
+    yield custody
+    custody.running = False
+    custody.join(5)
+
+
+@pytest.fixture
+def start(desk: Desk, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    started: list[subprocess.Popen[str]] = []
+
+    def start(capture: str = 'source = "simulated"') -> subprocess.Popen[str]:
+        settings = tmp_path / "desk.toml"
+        settings.write_text(
+            f'desk = "desk-1"\nrun_dir = "{desk.run_dir}"\ndata_dir = "{desk.data_dir}"\n[capture]\n{capture}\n'
+        )
+        command = [sys.executable, "-m", "appliance.capture", "--settings", str(settings)]
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def pictures_in(folder: Path) -> int:
+    """Whole pictures in the part that is being written."""
+    return sum(path.read_bytes().count(b"moof") for path in folder.glob("*.part")) if folder.exists() else 0
+
+
+def test_a_recorder_killed_in_the_middle_of_a_segment_loses_a_picture_or_two(
+    desk: Desk, custody: TestCustody, start, tmp_path: Path, read
+) -> None:
+    process = start()
+    custody.begin()
+    incoming = desk.data_dir / "incoming"
+    wait_until(lambda: pictures_in(incoming) >= 40)
+    process.kill()
+    process.wait()
+    written = pictures_in(incoming)
+    start()
+    wait_until(lambda: custody.asked_for(StoreSegment))
+    segment = custody.asked_for(StoreSegment)[0].segment
+    assert (segment.number, segment.ended_by) == (1, EndedBy.CRASH)
+    assert segment.frames >= written - 1
+    alone = tmp_path / "alone.mp4"
+    alone.write_bytes(custody.files[segment.sha256])
+    assert len(read(alone)) == segment.frames
+    custody.show(state=State.SUBMITTED)
+    wait_until(lambda: custody.asked_for(Drained))
+    after = custody.asked_for(StoreSegment)[1].segment
+    assert (after.number, after.ended_by) == (2, EndedBy.STOP)
+    assert after.started_ms > segment.ended_ms
+
+
+def test_pictures_are_offered_before_the_exam(desk: Desk, custody: TestCustody, start) -> None:
+    start()
+    with FrameListener(desk) as listener:
+        first, second = listener.newest(30_000), listener.newest(30_000)
+    assert first and second
+    assert (first.head.width, first.head.height) == (LONG.width, LONG.height)
+    assert second.head.number > first.head.number
+
+
+def test_told_to_stop_in_an_exam_it_hands_over_the_last_segment_and_takes_its_leave(
+    desk: Desk, custody: TestCustody, start
+) -> None:
+    process = start()
+    custody.begin()
+    wait_until(lambda: pictures_in(desk.data_dir / "incoming") >= 5)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(20) == 0
+    assert custody.asked_for(StoreSegment)[-1].segment.ended_by is EndedBy.STOP
+    assert custody.asked[-1] == Goodbye(part=Part.CAPTURE)
+    assert [path.suffix for path in (desk.data_dir / "incoming").iterdir()] == [".last"]
+
+
+def test_it_greets_custody_with_its_name(custody: TestCustody, start) -> None:
+    process = start()
+    wait_until(lambda: custody.asked_for(Hello))
+    assert custody.asked_for(Hello) == [Hello(part=Part.CAPTURE, pid=process.pid)]
+
+
+@pytest.mark.parametrize(
+    ("capture", "sentence"),
+    [
+        ('source = "video"\nvideo = "/nowhere/none.mp4"', "There is no video /nowhere/none.mp4."),
+        ('source = "video"\nvideo = "/etc/passwd"', "The video /etc/passwd cannot be used"),
+        ('source = "video"', "Name the file there."),
+        ('source = "usb"\ndevice = "/dev/video99"', "There is no camera at '/dev/video99'. Plug it in"),
+        ('source = "picamera2"\ndevice = "front"', "Give the camera's number"),
+        ('source = "webcam"', "Invalid enum value 'webcam'"),
+        ('colour = "red"', "unknown field `colour`"),
+    ],
+)
+def test_what_cannot_work_ends_with_a_sentence_before_anything_starts(
+    desk: Desk, start, capture: str, sentence: str
+) -> None:
+    process = start(capture)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert sentence in said
+    assert "Traceback" not in said
+    assert not list(desk.run_dir.iterdir())
