@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from playwright.sync_api import Error, Locator, ViewportSize, sync_playwright
+from playwright.sync_api import Error, Locator, TimeoutError, ViewportSize, sync_playwright
 
-from deskproctor.candidate import Asked, CandidateStuck, Page, not_taken
+from deskproctor.candidate import PATIENCE_S, Asked, CandidateStuck, Page, not_taken
 from proctoring.exam import Answer
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -27,6 +29,9 @@ ARGUMENTS: Final = (
 
 SIZE: Final = ViewportSize(width=1280, height=800)
 TIMEOUT_MS: Final = 60_000
+TAKEN_MS: Final = 5_000
+"""A form that led nowhere for this long is sent once more."""
+
 SAVED: Final = '[data-question="{}"][data-status="saved"]'
 
 
@@ -65,25 +70,34 @@ class BrowserScreen:
 
     def open(self, url: str) -> None:
         """See Screen."""
+        self._url = url
         self._tab.goto(url)
 
     def page(self) -> Page:
-        """See Screen."""
-        return Page(self._tab.locator("body").get_attribute("data-page") or "")
+        """See Screen. A browser's own error page, while the kiosk is started again, is left for the kiosk's."""
+        name = self._tab.locator("body").get_attribute("data-page")
+        if name is None:
+            with contextlib.suppress(Error):
+                self._tab.goto(self._url)
+        return Page(name or Page.AWAY)
 
     def press(self, fields: Mapping[str, str]) -> None:
         """See Screen."""
-        page = self.page()
-        if page is Page.EXAM:
+        page, until_s = self.page(), time.monotonic() + PATIENCE_S
+        while self._sent(page, fields) is page:
+            if self._tab.locator("main .error").count() or time.monotonic() > until_s:
+                raise not_taken(page)
+
+    def _sent(self, page: Page, fields: Mapping[str, str]) -> Page:
+        """The page after its form was sent once, or would have been if custody were there."""
+        for name, value in fields.items():
+            fill(self._tab.locator(f'main [name="{name}"]'), value)
+        if page is Page.EXAM and not self._tab.locator("#check").is_visible():
             self._tab.click("#hand-in")
-            self._tab.click("#submit button:not([type])")
-        else:
-            for name, value in fields.items():
-                fill(self._tab.locator(f'main [name="{name}"]'), value)
-            self._tab.click("main form button")
-        self._tab.wait_for_selector(f'body:not([data-page="{page}"]), main .error')
-        if self.page() is page:
-            raise not_taken(page)
+        self._tab.click("#submit button:not([type])" if page is Page.EXAM else "main form button")
+        with contextlib.suppress(TimeoutError):
+            self._tab.wait_for_selector(f'body:not([data-page="{page}"]), main .error', timeout=TAKEN_MS)
+        return self.page()
 
     def questions(self) -> list[Asked]:
         """See Screen."""

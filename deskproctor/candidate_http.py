@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from html.parser import HTMLParser
 from types import TracebackType
@@ -10,11 +11,19 @@ from urllib.parse import urljoin
 
 import msgspec
 import requests
+from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
-from deskproctor.candidate import Asked, CandidateStuck, Page, not_taken
+from deskproctor.candidate import LOOK_S, PATIENCE_S, Asked, CandidateStuck, Page, not_taken
 from proctoring.exam import Answer
 
 TIMEOUT_S: Final = 15.0
+AGAIN: Final = Retry(total=30, backoff_factor=0.1, backoff_max=1.0, allowed_methods=None)
+"""The kiosk may be started again at any time; what it is sent may be sent twice."""
+
+FINAL: Final = (requests.codes.conflict, requests.codes.unprocessable)
+"""Custody or the kiosk said no: asking again would not help."""
+
 RECORD_NUMBERS: Final = ("session-number", "receipt-number")
 
 
@@ -65,6 +74,7 @@ class HttpScreen:
     def __enter__(self) -> Self:
         self._http = requests.Session()
         self._http.trust_env = False
+        self._http.mount("http://", HTTPAdapter(max_retries=AGAIN))
         return self
 
     def __exit__(
@@ -78,16 +88,23 @@ class HttpScreen:
 
     def page(self) -> Page:
         """See Screen."""
-        return Page(self._look().page)
+        return Page(self._look().page or Page.AWAY)
 
     def press(self, fields: Mapping[str, str]) -> None:
         """See Screen."""
-        sight = self._look()
-        page = Page(sight.page)
-        form = {"csrf_token": sight.token, **fields}
+        page, until_s = self.page(), time.monotonic() + PATIENCE_S
+        while self._sent(page, fields) is page:
+            if time.monotonic() > until_s:
+                raise not_taken(page)
+            time.sleep(LOOK_S)
+
+    def _sent(self, page: Page, fields: Mapping[str, str]) -> Page:
+        """The page after the form was sent once. A process that is started again meanwhile asks for it once more."""
+        form = {"csrf_token": self._look().token, **fields}
         reply = self._http.post(urljoin(self._url, "/" + page.replace("_", "-")), data=form, timeout=TIMEOUT_S)
-        if not reply.ok:
+        if reply.status_code == requests.codes.unprocessable:
             raise not_taken(page)
+        return self.page()
 
     def questions(self) -> list[Asked]:
         """See Screen."""
@@ -96,11 +113,17 @@ class HttpScreen:
     def answer(self, question: Asked, value: Answer) -> None:
         """See Screen."""
         body = {"question": question.id, "value": value, "revision": question.revision + 1}
-        reply = self._http.post(
-            urljoin(self._url, "/answers"), json=body, headers={"X-CSRFToken": self._look().token}, timeout=TIMEOUT_S
+        until_s = time.monotonic() + PATIENCE_S
+        while not (reply := self._save(body)).ok:
+            if reply.status_code in FINAL or time.monotonic() > until_s:
+                raise CandidateStuck(f"The answer to {question.id} was not saved: {reply.json()['reason']}")
+            time.sleep(LOOK_S)
+
+    def _save(self, body: Mapping[str, object]) -> requests.Response:
+        token = self._look().token
+        return self._http.post(
+            urljoin(self._url, "/answers"), json=body, headers={"X-CSRFToken": token}, timeout=TIMEOUT_S
         )
-        if not reply.ok:
-            raise CandidateStuck(f"The answer to {question.id} was not saved: {reply.json().get('reason')}")
 
     def numbers(self) -> tuple[str, str]:
         """See Screen."""

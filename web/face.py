@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import secrets
 from pathlib import Path
 
@@ -20,15 +21,18 @@ HEADERS = {
 """No inline script or style, no foreign origin: what a page shows is ours."""
 
 
-def make_face(import_name: str, cookie: str, hosts: list[str], max_body: int = 1 << 20) -> Flask:
+def make_face(
+    import_name: str, cookie: str, hosts: list[str], max_body: int = 1 << 20, secret: str | None = None
+) -> Flask:
     """An application whose forms carry a CSRF token, whose cookie stays its own, and that serves only `hosts`.
 
-    The key that signs cookies lives as long as the process: a restart asks people to open their link again.
+    Cookies are signed with a key made from `secret`, so that people stay signed in over a restart; without one the
+    key lives as long as the process.
     `cookie` differs between faces, because browsers share cookies between ports of one host.
     """
     app = Flask(import_name, template_folder="templates", static_folder="static")
     app.config.update(
-        SECRET_KEY=secrets.token_hex(32),
+        SECRET_KEY=_cookie_key(secret),
         SESSION_COOKIE_NAME=cookie,
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Strict",
@@ -51,3 +55,9 @@ def _add_headers(response: Response) -> Response:
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     return response
+
+
+def _cookie_key(secret: str | None) -> str:
+    if secret is None:
+        return secrets.token_hex(32)
+    return hmac.digest(secret.encode(), b"cookies", "sha256").hex()

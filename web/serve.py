@@ -6,6 +6,7 @@ import errno
 import socket
 
 from flask import Flask
+from waitress import wasyncore
 from waitress.server import create_server
 
 from proctoring.errors import DeskproctorError
@@ -38,8 +39,13 @@ class Face:
         self._server.run()
 
     def close(self) -> None:
-        """Stops serving."""
-        self._server.close()
+        """Stops serving, from any thread; `run` returns. Pages under way get a second to finish."""
+        self._server.task_dispatcher.shutdown(timeout=1)
+        # Only the loop may close what it waits on: closed under its feet, its next look is an error.
+        self._server.trigger.pull_trigger(self._drop_all)
+
+    def _drop_all(self) -> None:
+        wasyncore.close_all(self._server._map)
 
 
 def listen(host: str, port: int) -> socket.socket:

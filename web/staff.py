@@ -35,7 +35,7 @@ def staff_name() -> str:
 
 def _sign_in(key: str, name: str) -> Callable[[], Response]:
     def sign_in() -> Response:
-        if not hmac.compare_digest(request.args.get("key", ""), key):
+        if not hmac.compare_digest(request.args.get("key", "").encode(), key.encode()):
             abort(403, "This link is not valid any more. Open the newest one that was printed.")
         session["staff"] = name
         return redirect("/")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from appliance.panel.gpio import GpioBoard, choose_factory
+from appliance.panel.gpio import GpioBoard, choose_factory, close_mock_case
 from appliance.panel.pins import load_pins
 from appliance.panel.service import Panel
 from appliance.panel.settings import PanelSettings
@@ -23,7 +23,9 @@ def main() -> None:
     choose_factory(settings.pin_factory)
     stop = StopSignal()
     custody = CustodyLink(desk)
-    with closing(GpioBoard(load_pins(settings.pin_map))) as board, Life(desk, Part.PANEL, custody, stop) as life:
+    pins = load_pins(settings.pin_map)
+    with closing(GpioBoard(pins)) as board, Life(desk, Part.PANEL, custody, stop) as life:
+        close_mock_case(pins)
         Panel(board, custody, SystemClock()).run(life)
 
 

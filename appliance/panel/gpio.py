@@ -10,6 +10,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final
 
 from gpiozero import LED, Button, Device, DigitalInputDevice, GPIOZeroError
+from gpiozero.pins.mock import MockFactory
 
 from appliance.panel.lamp import Colour
 from appliance.panel.pins import Pin, PinMap
@@ -43,10 +44,8 @@ def _is_raspberry_pi(model: Path) -> bool:
 
 def _make_factory(name: str) -> Any:
     if name == "mock":
-        from gpiozero.pins.mock import MockFactory  # noqa: PLC0415 (each factory needs what the other lacks)
-
         return MockFactory()
-    from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415
+    from gpiozero.pins.lgpio import LGPIOFactory  # noqa: PLC0415 (installed on a Raspberry Pi alone)
 
     return LGPIOFactory()
 
@@ -123,3 +122,9 @@ def let_go(pins: PinMap) -> None:
     for colour in Colour:
         with _told_plainly():
             DigitalInputDevice(pins[f"lamp_{colour}"].bcm, pull_up=None, active_state=True).close()
+
+
+def close_mock_case(pins: PinMap) -> None:
+    """Off the Pi there is no case that could stand open: mock pins are set as a closed one leaves them."""
+    if isinstance(Device.pin_factory, MockFactory):
+        Device.pin_factory.pin(pins["lid_switch"].bcm).drive_low()

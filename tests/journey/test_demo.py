@@ -16,7 +16,9 @@ COMMAND = [sys.executable, "-m", "deskproctor"]
 
 
 def run(*arguments, prefix=(), **more):
-    return subprocess.run([*prefix, *COMMAND, *arguments], capture_output=True, text=True, timeout=280, **more)
+    return subprocess.run(
+        [*prefix, *COMMAND, *arguments], capture_output=True, text=True, timeout=280, check=False, **more
+    )
 
 
 def play(video, prefix=()):

@@ -325,9 +325,9 @@ class Process:
         self._custody.join()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(chromium):
-    """One real browser for all tests."""
+    """One real browser for the tests of a file; Playwright can be started only once at a time."""
     sync_api = pytest.importorskip("playwright.sync_api")
     with sync_api.sync_playwright() as playwright:
         yield playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox", "--disable-quic"])

@@ -5,7 +5,7 @@ import pytest
 from gpiozero import LED, Device
 from gpiozero.pins.mock import MockFactory
 
-from appliance.panel.gpio import GpioBoard, PinsAway, choose_factory, let_go
+from appliance.panel.gpio import GpioBoard, PinsAway, choose_factory, close_mock_case, let_go
 from appliance.panel.lamp import Colour
 from appliance.panel.pins import load_pins
 from proctoring.wire import MoveLid, PressCall
@@ -72,3 +72,8 @@ def test_on_a_pi_without_lgpio_the_panel_says_what_to_do(factory: MockFactory, t
     model.write_text("Raspberry Pi 5 Model B Rev 1.0\0")
     with pytest.raises(PinsAway, match=r"install lgpio.*pin_factory = \"mock\""):
         choose_factory("auto", model)
+
+
+def test_off_the_pi_the_case_counts_as_closed(board: GpioBoard) -> None:
+    close_mock_case(load_pins())
+    assert not board.lid_open()

@@ -58,8 +58,8 @@ class FarEnd:
     def _answer(self, data: bytes) -> bytes:
         message = wire.decode(data, wire.Request)
         self.heard.append(message)
-        view = wire.View(desk="desk-1", prepared=True, walk_in=True)
-        return wire.encode(view if isinstance(message, wire.Hello) else wire.Done())
+        answers = {wire.Hello: wire.View(desk="desk-1", prepared=True, walk_in=True), wire.MoveLid: wire.Saved(seq=1)}
+        return wire.encode(answers.get(type(message), wire.Done()))
 
 
 def test_the_process_greets_custody_says_that_it_lives_and_takes_its_leave(desk: Desk, settings: Path) -> None:

@@ -1,0 +1,129 @@
+// The alerts beside the wall, newest first. Each is shown once, however often it is told.
+import { post } from "./ask.js";
+import { say, timeOf } from "./say.js";
+
+const KEPT = 200;
+const list = document.getElementById("alerts");
+const template = document.getElementById("alert-item");
+const shown = new Map();
+
+const keyOf = (alert) => JSON.stringify([alert.desk, alert.session, alert.id]);
+const NOT_A_VIOLATION = "Technical, not a violation";
+
+export const alertAt = (desk, session, id) => shown.get(keyOf({ desk, session, id }))?.alert;
+
+export function picture(alert) {
+  const image = document.createElement("img");
+  image.src = alert.thumbnail;
+  image.alt = `${alert.words}, at ${alert.desk}`;
+  image.width = 160;
+  image.height = 90;
+  return image;
+}
+
+function tag(text, kind = "") {
+  const element = document.createElement("span");
+  element.className = `tag ${kind}`;
+  element.textContent = text;
+  return element;
+}
+
+function tagsOf(alert) {
+  const tags = [alert.technical ? tag(NOT_A_VIOLATION) : tag("To look at", "bad")];
+  if (alert.earlier) tags.push(tag("Earlier", "warn"));
+  if (alert.seen) tags.push(tag("Seen", "good"));
+  return tags;
+}
+
+function timesOf(alert) {
+  const lasted = alert.end_s === null || alert.start_s === null ? null : Math.max(0, alert.end_s - alert.start_s);
+  const span = lasted === null ? "" : ` · lasted ${lasted.toFixed(1)} s`;
+  const score = alert.peak_score === null ? "" : ` · score ${alert.peak_score.toFixed(2)}`;
+  return `${alert.desk} · ${timeOf(alert.raised_utc_ms)}${span}${score}`;
+}
+
+function fill({ item, alert }) {
+  item.classList.toggle("technical", alert.technical);
+  item.classList.toggle("seen", alert.seen);
+  item.querySelector(".alert-words").textContent = alert.words;
+  item.querySelector(".alert-where").textContent = timesOf(alert);
+  item.querySelector(".alert-tags").replaceChildren(...tagsOf(alert));
+  item.querySelector(".seen-button").hidden = alert.seen;
+}
+
+function build(alert) {
+  const item = template.content.firstElementChild.cloneNode(true);
+  const box = item.querySelector(".alert-picture");
+  if (alert.thumbnail) box.append(picture(alert));
+  else {
+    box.classList.add("none");
+    box.textContent = "No picture";
+  }
+  item.dataset.alert = alert.id;
+  item.dataset.desk = alert.desk;
+  item.dataset.raised = alert.raised_utc_ms;
+  const button = item.querySelector(".seen-button");
+  button.setAttribute("aria-label", `Mark as seen: ${alert.words}, ${alert.desk}`);
+  button.addEventListener("click", () => markSeen(alert, button));
+  return item;
+}
+
+async function markSeen({ desk, session, id }, button) {
+  button.disabled = true;
+  try {
+    await post("/alerts/seen", { desk, session, id });
+    list.focus();
+  } catch (error) {
+    say(error.message);
+    button.title = error.message;
+  }
+  button.disabled = false;
+}
+
+function place(entry) {
+  const raised = entry.alert.raised_utc_ms;
+  const older = [...list.children].find((item) => Number(item.dataset.raised) <= raised);
+  list.insertBefore(entry.item, older ?? null);
+  while (list.childElementCount > KEPT) {
+    const last = list.lastElementChild;
+    for (const [key, { item }] of shown) if (item === last) shown.delete(key);
+    last.remove();
+  }
+}
+
+function add(alert) {
+  if (shown.has(keyOf(alert))) return false;
+  const entry = { alert, item: build(alert) };
+  shown.set(keyOf(alert), entry);
+  fill(entry);
+  place(entry);
+  document.getElementById("no-alerts").hidden = true;
+  return true;
+}
+
+function change(told, differences) {
+  const entry = shown.get(keyOf(told));
+  if (!entry) return;
+  entry.alert = { ...entry.alert, ...differences };
+  fill(entry);
+}
+
+export function showAlerts(alerts) {
+  shown.clear();
+  list.replaceChildren();
+  document.getElementById("no-alerts").hidden = alerts.length > 0;
+  alerts.forEach(add);
+}
+
+export function takeAlert(alert) {
+  if (!add(alert) || alert.earlier) return;
+  say(`${alert.technical ? `${NOT_A_VIOLATION}: ` : ""}${alert.words}, at ${alert.desk}.`);
+}
+
+export const endAlert = (ended) => change(ended, { end_s: ended.end_s, peak_score: ended.peak_score });
+export const seeAlert = (seen) => change(seen, { seen: true });
+
+for (const choice of document.querySelectorAll('input[name="show"]')) {
+  choice.addEventListener("change", () => (list.dataset.show = choice.value));
+  if (choice.checked) list.dataset.show = choice.value;
+}

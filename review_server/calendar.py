@@ -1,0 +1,159 @@
+"""What is sat, where and by whom; and the order that tells a desk, each time it comes online."""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from pathlib import Path
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from messaging.ports import Bus, BusFull
+from proctoring import exam
+from proctoring.exam import Booking, Exam
+from proctoring.policy import Policy
+from proctoring.wire import Order, OrderOutcome, Prepare, Presence, desk_topic
+from review_server.ports import Clock
+from review_server.standing import SERVER
+from review_server.store import Store
+from review_server.tables import BookingRow, ExamRow, OrderRow, SittingRow
+
+log = logging.getLogger(__name__)
+
+HERE: Final = Path(__file__).parent
+FAILED: Final = frozenset({"rejected", "expired"})
+
+
+class Sitting(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An exam in a room, with its policy and its candidates."""
+
+    id: exam.Id
+    room: Annotated[str, Meta(min_length=1)]
+    walk_in: bool
+    policy: Policy = Policy()
+    bookings: tuple[Booking, ...] = ()
+
+
+def seed(store: Store) -> None:
+    """Puts the sample exam and its sitting into an empty calendar."""
+    content = exam.load_exam((HERE / "sample_exam.toml").read_text())
+    sitting = msgspec.toml.decode((HERE / "sample_sitting.toml").read_bytes(), type=Sitting)
+    with store.write() as tx:
+        if tx.scalars(select(SittingRow)).first() is None:
+            _insert(tx, content, sitting)
+
+
+def _insert(tx: Session, content: Exam, sitting: Sitting) -> None:
+    tx.add(ExamRow(id=content.id, content=msgspec.json.encode(content).decode()))
+    tx.flush()
+    policy = msgspec.json.encode(sitting.policy).decode()
+    tx.add(SittingRow(id=sitting.id, exam=content.id, room=sitting.room, policy=policy, walk_in=sitting.walk_in))
+    tx.flush()
+    for booking in sitting.bookings:
+        tx.add(
+            BookingRow(
+                code=booking.code,
+                sitting=sitting.id,
+                candidate=booking.candidate,
+                extra_minutes=booking.extra_minutes,
+            )
+        )
+
+
+def prepare(tx: Session) -> Prepare | None:
+    """What a desk needs to know; None while the calendar is empty."""
+    sitting = tx.scalars(select(SittingRow).order_by(SittingRow.id)).first()
+    if sitting is None:
+        return None
+    content = tx.get_one(ExamRow, sitting.exam).content
+    booked = tx.scalars(select(BookingRow).where(BookingRow.sitting == sitting.id).order_by(BookingRow.code))
+    return Prepare(
+        exams=(msgspec.json.decode(content, type=Exam),),
+        policy=msgspec.json.decode(sitting.policy, type=Policy),
+        bookings=tuple(_booking(row, sitting.exam) for row in booked),
+        walk_in_exam=sitting.exam if sitting.walk_in else None,
+    )
+
+
+def _booking(row: BookingRow, exam_id: str) -> Booking:
+    return Booking(code=row.code, candidate=row.candidate, exam=exam_id, extra_minutes=row.extra_minutes)
+
+
+class Preparation:
+    """Prepares each desk that comes online. Used on the bus's thread alone."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Clock, order_life_ms: int) -> None:
+        self._store = store
+        self._bus = bus
+        self._clock = clock
+        self._order_life_ms = order_life_ms
+        self._prepared: dict[str, tuple[int, str]] = {}
+        """Desk to its run and the order that it was sent."""
+
+    def meet(self, presence: Presence) -> None:
+        """A desk says that it is there, or that it is not."""
+        run, order = self._prepared.get(presence.desk, (-1, ""))
+        if presence.run < run:
+            return
+        if not presence.online:
+            self._prepared.pop(presence.desk, None)
+        elif presence.run > run or self._failed(order):
+            self._send(presence)
+
+    def note(self, outcome: OrderOutcome) -> None:
+        """A desk says what became of an order."""
+        with self._store.write() as tx:
+            row = tx.get(OrderRow, outcome.order)
+            if row is None or row.desk != outcome.desk:
+                return
+            row.result, row.reason = outcome.result, outcome.reason
+        log.info("%s: order %s %s %s", outcome.desk, row.what, outcome.result, outcome.reason)
+
+    def _failed(self, order: str) -> bool:
+        """Whether the order came to nothing, so that the next notice of the desk is worth another one."""
+        with self._store.read() as tx:
+            row = tx.get_one(OrderRow, order)
+        is_over = row.expires_utc_ms <= self._clock.utc_ms()
+        return row.result in FAILED or (row.result is None and is_over)
+
+    def _send(self, presence: Presence) -> None:
+        with self._store.write() as tx:
+            command = prepare(tx)
+            if command is None:
+                return
+            order = self._order(presence.desk, command)
+            tx.add(_order_row(order, presence.run))
+        try:
+            self._bus.publish(desk_topic(order.desk, "orders"), order)
+        except BusFull as full:
+            log.warning("%s was not prepared: %s", order.desk, full)
+            return
+        self._prepared[presence.desk] = (presence.run, order.id)
+
+    def _order(self, desk: str, command: Prepare) -> Order:
+        now_ms = self._clock.utc_ms()
+        return Order(
+            id=uuid.uuid4().hex,
+            desk=desk,
+            session=None,
+            by=SERVER,
+            issued_utc_ms=now_ms,
+            expires_utc_ms=now_ms + self._order_life_ms,
+            command=command,
+        )
+
+
+def _order_row(order: Order, run: int) -> OrderRow:
+    return OrderRow(
+        id=order.id,
+        desk=order.desk,
+        what=type(order.command).__name__,
+        desk_run=run,
+        issued_utc_ms=order.issued_utc_ms,
+        expires_utc_ms=order.expires_utc_ms,
+        reason="",
+    )
