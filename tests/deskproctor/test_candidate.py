@@ -5,6 +5,7 @@ import pytest
 from appliance.kiosk_ui.app import make_app
 from appliance.kiosk_ui.service import serve
 from appliance.kiosk_ui.simulated import SimulatedCamera, SimulatedDesk
+from appliance.runtime.custody_link import CustodyAway
 from deskproctor.candidate import WORDS, Candidate, CandidateStuck, Who
 from deskproctor.candidate_browser import BrowserScreen
 from deskproctor.candidate_http import HttpScreen
@@ -37,9 +38,21 @@ def prepare(mode=Mode.POST_REVIEW):
     return wire.Prepare(exams=(EXAM,), policy=Policy(mode=mode), bookings=(BOOKING,), walk_in_exam="sample")
 
 
+class UnsteadyDesk(SimulatedDesk):
+    """Custody is away for the next so many questions."""
+
+    away_for = 0
+
+    def ask(self, request, answer, patience_s=5.0):
+        if self.away_for > 0:
+            self.away_for -= 1
+            raise CustodyAway("It does not answer.")
+        return super().ask(request, answer)
+
+
 @pytest.fixture
 def desk():
-    return SimulatedDesk(prepare())
+    return UnsteadyDesk(prepare())
 
 
 @pytest.fixture
@@ -102,6 +115,13 @@ def test_an_exam_that_somebody_ends_still_leads_to_the_record(desk, url, screen)
     sat = Candidate(screen, Who(code="K7M2QX"), pace_s=0).sit(url, until)
     assert sat.receipt
     assert desk.view().state is State.SEALED
+
+
+def test_custody_away_in_the_middle_costs_no_answer(desk, url, screen):
+    until = Looks(8, {2: lambda: setattr(desk, "away_for", 6), 8: lambda: setattr(desk, "away_for", 3)})
+    sat = Candidate(screen, Who(code="K7M2QX"), pace_s=0.01).sit(url, until)
+    assert values(desk) == RIGHT == sat.answers
+    assert desk.away_for == 0
 
 
 def test_a_code_that_the_desk_does_not_know_is_an_error_with_the_page(desk, url, screen):

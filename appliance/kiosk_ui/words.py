@@ -1,0 +1,77 @@
+"""What is on record, in the candidate's words."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from proctoring.flag import Flag, FlagKind
+from proctoring.policy import Policy
+
+NOTICE: Final = "2026-1"
+"""The version of templates/notice.html. It goes into the ledger with the consent: change it with the words."""
+
+SAW: Final = {
+    FlagKind.FACE_ABSENT: "The camera did not see your face",
+    FlagKind.SEVERAL_FACES: "The camera saw more than one face",
+    FlagKind.SECOND_PERSON: "The camera saw another person",
+    FlagKind.PROHIBITED_OBJECT: "The camera saw something that looked like",
+    FlagKind.CAMERA_COVERED: "The camera seemed to be covered",
+    FlagKind.TOO_DARK: "It was too dark for the camera to see well",
+}
+
+MINUTE_S: Final = 60
+
+
+def clock(ms: int) -> str:
+    """`0:05`, `12:30`, `1:02:03`."""
+    minutes, seconds = divmod(max(0, ms) // 1000, MINUTE_S)
+    hours, minutes = divmod(minutes, MINUTE_S)
+    return f"{hours}:{minutes:02}:{seconds:02}" if hours else f"{minutes}:{seconds:02}"
+
+
+def duration(ms: int) -> str:
+    """`45 seconds`, `12 minutes`, `1 minute and 5 seconds`."""
+    minutes, seconds = divmod(round(max(0, ms) / 1000), MINUTE_S)
+    if not minutes:
+        return "less than a second" if not seconds else count(seconds, "second")
+    return count(minutes, "minute") + (f" and {count(seconds, 'second')}" if seconds else "")
+
+
+def count(number: int, noun: str) -> str:
+    """`no flags`, `1 flag`, `2 flags`: with the number in front."""
+    return f"{number or 'no'} {noun}{'' if number == 1 else 's'}"
+
+
+def article(noun: str) -> str:
+    """`a book`, `an apple`."""
+    return f"{'an' if noun[:1].lower() in 'aeiou' else 'a'} {noun}"
+
+
+def listed(things: Sequence[str]) -> str:
+    """`a cell phone, a book or a laptop`."""
+    *first, last = things or ("",)
+    return f"{', '.join(first)} or {last}" if first else last
+
+
+def told(flag: Flag) -> str:
+    """One flag as a sentence: what the camera saw and when, in whole seconds that hold all of it."""
+    what = SAW[flag.kind]
+    if flag.label:
+        what = f"{what} {article(flag.label)}"
+    until = clock(flag.ended_ms + 999) if flag.ended_ms is not None else "the end"
+    return f"{what} from {clock(flag.started_ms)} to {until}."
+
+
+def looked_for(policy: Policy) -> list[str]:
+    """What the detectors look for under this policy."""
+    rules = policy.rules
+    things = listed([article(label) for label in policy.prohibited])
+    table = (
+        (rules.face_absent.enabled, "your face is out of the picture for a while"),
+        (rules.several_faces.enabled, "more than one face is near the camera"),
+        (rules.second_person.enabled, "another person is near you"),
+        (rules.prohibited_object.enabled and things, f"something looks like {things}"),
+        (rules.camera_covered.enabled or rules.too_dark.enabled, "the camera is covered or the room is too dark"),
+    )
+    return [words for applies, words in table if applies]
