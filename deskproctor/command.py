@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 import msgspec
 
+from appliance.panel.pins import load_pins
 from deskproctor import demo as demo_run
 from deskproctor.cameras import choose
+from deskproctor.hardware_sheet import load_parts, parts_table, pins_table, wiring_svg
 from deskproctor.screens import pick
 from deskproctor.site import Ports
 from deskproctor.summary import Summary
@@ -64,6 +66,18 @@ def demo(
     summary = demo_run.play(options, pick(), say)
     click.echo(msgspec.json.encode(summary).decode() if as_json else told(summary))
     sys.exit(0 if summary.good else 1)
+
+
+@main.command()
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), required=True, help="Folder for the sheet.")
+def hardware(out: Path) -> None:
+    """Draw the wiring (SVG) and list pins and parts (Markdown) from the data that the panel reads."""
+    pins = load_pins()
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "wiring.svg").write_text(wiring_svg(pins))
+    (out / "pins.md").write_text(pins_table(pins))
+    (out / "parts.md").write_text(parts_table(load_parts(pins)))
+    say(f"Wrote wiring.svg, pins.md and parts.md to {out}.")
 
 
 def say(text: str) -> None:

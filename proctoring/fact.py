@@ -57,9 +57,7 @@ class Consented(_Fact, frozen=True):
 
 
 class CheckPassed(_Fact, frozen=True):
-    """The camera check was done; whether the detector saw one face is said, not required."""
-
-    one_face_seen: bool
+    """The candidate has seen their own picture and went on."""
 
 
 class Moved(_Fact, frozen=True):

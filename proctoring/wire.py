@@ -203,8 +203,6 @@ class Consent(Message, frozen=True):
 class FinishCheck(Message, frozen=True):
     """The candidate has seen their own picture and went on."""
 
-    one_face_seen: bool
-
 
 class Begin(Message, frozen=True):
     """The candidate starts the exam."""
@@ -356,6 +354,7 @@ class View(Message, frozen=True):
     state: State | None = None
     candidate: str | None = None
     exam_title: str | None = None
+    questions: int | None = None
     consented: bool = False
     zero_mono_ms: int | None = None
     left_ms: int | None = None

@@ -45,6 +45,7 @@ class ExamDesk:
         self._data_dir = data_dir
         self._recorders = frozenset(recorders)
         self._papers: dict[str, wire.Prepare] = {}
+        self._exams: dict[str, Exam] = {}
 
     # --- preparation ---
 
@@ -74,9 +75,12 @@ class ExamDesk:
 
     def exam(self) -> Exam:
         """The exam of the current session, as it was when the candidate signed in."""
-        text = self._store.note(f"exam {self._scribe.current().session.id}")
-        assert text is not None, "a session is opened with its exam"
-        return msgspec.json.decode(text, type=Exam)
+        session = self._scribe.current().session.id
+        if session not in self._exams:
+            text = self._store.note(f"exam {session}")
+            assert text is not None, "a session is opened with its exam"
+            self._exams = {session: msgspec.json.decode(text, type=Exam)}
+        return self._exams[session]
 
     # --- the candidate ---
 
@@ -158,7 +162,7 @@ class ExamDesk:
         if not self._scribe.current().consented:
             self._scribe.write(f.Consented(notice=request.notice))
 
-    def finish_check(self, request: wire.FinishCheck) -> None:
+    def finish_check(self) -> None:
         """The camera check is done. Where no person admits, the candidate is admitted at once."""
         history = self._scribe.current()
         if history.session.state in (State.AWAITING_ADMISSION, State.READY):
@@ -166,7 +170,7 @@ class ExamDesk:
         self._only_in(State.CHECKING_IN, "finish the check")
         if not history.consented:
             raise Refused("no_consent", "Please read the notice and agree to it first.")
-        self._scribe.write(f.CheckPassed(one_face_seen=request.one_face_seen))
+        self._scribe.write(f.CheckPassed())
         self.move(Move.PASS_CHECK, "candidate")
         if self.policy.mode is Mode.POST_REVIEW:
             self.move(Move.ADMIT, "policy", "No person admits in this mode.")

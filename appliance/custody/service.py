@@ -108,7 +108,8 @@ class Custody:
         return self.view()
 
     def _finish_check(self, request: wire.FinishCheck) -> wire.View:
-        self._exam_desk.finish_check(request)
+        del request
+        self._exam_desk.finish_check()
         return self.view()
 
     def _begin(self, request: wire.Begin) -> wire.View:
@@ -269,6 +270,7 @@ class Custody:
             state=session.state,
             candidate=opened.candidate,
             exam_title=opened.exam_title,
+            questions=len(self._exam_desk.exam().questions),
             consented=history.consented,
             zero_mono_ms=history.zero_mono_ms,
             left_ms=None if session.state is State.SEALED else self._exam_desk.left_ms(history),

@@ -119,8 +119,8 @@ class Kiosk:
         return self._render(Page.NOTICE, view, looked_for=words.looked_for(view.policy), error=missing), 422
 
     def finish_check(self) -> Shown:
-        """No detector looks on before the exam, so none has seen a face."""
-        return self._then(wire.FinishCheck(one_face_seen=False))
+        """The candidate is content with their picture. No detector looks on before the exam."""
+        return self._then(wire.FinishCheck())
 
     def begin(self) -> Shown:
         """Starts the exam."""

@@ -234,6 +234,7 @@ class SimulatedDesk:
             state=self._session.state,
             candidate=self._booking.candidate,
             exam_title=self._exam().title,
+            questions=len(self._exam().questions),
             consented=self._consented,
             left_ms=self._left_ms(),
             reason=self._reason,

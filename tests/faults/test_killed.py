@@ -74,7 +74,7 @@ def exam(tmp_path):
         until(lambda: newest(custody).prepared, "the desk's preparation")
         custody.ask(wire.SignIn(name="Ada"), wire.View)
         custody.ask(wire.Consent(notice="1"), wire.View)
-        custody.ask(wire.FinishCheck(one_face_seen=True), wire.View)
+        custody.ask(wire.FinishCheck(), wire.View)
         custody.ask(wire.Begin(), wire.View)
         typist = Typist(site.kiosk_url)
         paper = custody.ask(wire.AskPaper(), wire.Paper)

@@ -26,7 +26,8 @@ ALERT_MS = 2000
 NOTE_ALERTS = """() => {
   window.shownAt = {};
   new MutationObserver(() => {
-    for (const item of document.querySelectorAll("#alerts [data-alert]")) window.shownAt[item.dataset.alert] ??= Date.now();
+    const items = document.querySelectorAll("#alerts [data-alert]");
+    for (const item of items) window.shownAt[item.dataset.alert] ??= Date.now();
   }).observe(document.getElementById("alerts"), { childList: true, subtree: true });
 }"""
 
@@ -89,6 +90,11 @@ def test_an_exam_is_taken_watched_and_decided(tmp_path, demo_clip, chromium):
         assert "More than one face" in alert.inner_text()
         assert alert.locator("img").get_attribute("src").startswith("data:image/jpeg")
         picture(console, "console")
+        second_look = browser.new_page(viewport={"width": 1280, "height": 800})
+        second_look.goto(site.kiosk_url)
+        assert "Time left" in second_look.inner_text("body")
+        picture(second_look, "kiosk")
+        second_look.close()
 
         sitting.join(120)
         assert sitting.error is None and sitting.sat is not None

@@ -73,7 +73,7 @@ class DeskUnderTest:
         self.prepare()
         self.ask(wire.SignIn(name="Ada"))
         self.ask(wire.Consent(notice="1"))
-        self.ask(wire.FinishCheck(one_face_seen=True))
+        self.ask(wire.FinishCheck())
         return self.ask(wire.Begin())
 
     def pass_s(self, seconds, silent=()):

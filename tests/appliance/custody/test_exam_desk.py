@@ -44,7 +44,7 @@ def test_live_proctoring_wants_a_booking_and_a_person_to_admit(desk):
         desk.ask(wire.SignIn(name="Ada"))
     desk.ask(wire.SignIn(code="ABC123"))
     desk.ask(wire.Consent(notice="1"))
-    assert desk.ask(wire.FinishCheck(one_face_seen=True)).state is State.AWAITING_ADMISSION
+    assert desk.ask(wire.FinishCheck()).state is State.AWAITING_ADMISSION
     assert desk.order(wire.Admit()).result == "succeeded"
     assert desk.view.state is State.READY
 
@@ -53,7 +53,7 @@ def test_the_camera_check_comes_after_consent(desk):
     desk.prepare()
     desk.ask(wire.SignIn(name="Ada"))
     with pytest.raises(Refused, match="agree to it first"):
-        desk.ask(wire.FinishCheck(one_face_seen=True))
+        desk.ask(wire.FinishCheck())
 
 
 def test_a_second_candidate_cannot_take_a_desk_in_use_but_the_same_request_again_is_fine(desk):

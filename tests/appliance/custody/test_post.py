@@ -60,5 +60,5 @@ def test_an_earlier_session_stays_in_the_outbox_until_its_receipt(desk):
     desk.finish()
     desk.ask(wire.Leave())
     desk.run_exam()
-    assert [pending.session for pending in outbox(desk).sessions][0] == first
+    assert next(pending.session for pending in outbox(desk).sessions) == first
     assert len(outbox(desk).sessions) == 2

@@ -17,7 +17,7 @@ WHY = Why(threshold=0.6, dwell_ms=700, share=0.6, rule_version="1", scores=(), b
 def at_the_exam(desk):
     desk.ask(wire.SignIn(code="K7M2QX"), View)
     desk.ask(wire.Consent(notice="1"), View)
-    desk.ask(wire.FinishCheck(one_face_seen=False), View)
+    desk.ask(wire.FinishCheck(), View)
     desk.ask(wire.Begin(), View)
 
 
@@ -281,7 +281,7 @@ def test_every_page_has_labels_landmarks_and_headings_in_order(desk, served, tab
     steps = [
         (wire.SignIn(code="K7M2QX"), "notice"),
         (wire.Consent(notice="1"), "camera"),
-        (wire.FinishCheck(one_face_seen=False), "ready"),
+        (wire.FinishCheck(), "ready"),
         (wire.Begin(), "exam"),
         (wire.Submit(), "handed-in"),
     ]

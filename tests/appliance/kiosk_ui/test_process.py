@@ -42,7 +42,7 @@ def test_a_port_in_use_is_one_sentence_and_a_failure(process):
 def test_the_page_outlives_a_kill_of_the_process_that_serves_it(process, desk, tab):
     desk.ask(wire.SignIn(code="K7M2QX"), View)
     desk.ask(wire.Consent(notice="1"), View)
-    desk.ask(wire.FinishCheck(one_face_seen=False), View)
+    desk.ask(wire.FinishCheck(), View)
     desk.ask(wire.Begin(), View)
     process.start()
     tab.goto(process.url)
