@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from proctoring.errors import LedgerBroken
+from proctoring.errors import LedgerBroken, Refused
 from proctoring.fact import Fact
 
 
@@ -70,7 +70,10 @@ def start(desk: str, session: str) -> Head:
 
 
 def append(head: Head, fact: Fact, stamp: Stamp, at_ms: int | None) -> tuple[Line, Head]:
-    """The line that puts `fact` after `head`, and the new head."""
+    """The line that puts `fact` after `head`, and the new head.
+
+    Raises Refused for a fact that JSON cannot hold as it is: infinity, not-a-number, half a character.
+    """
     entry = Entry(
         desk=head.desk,
         session=head.session,
@@ -82,9 +85,19 @@ def append(head: Head, fact: Fact, stamp: Stamp, at_ms: int | None) -> tuple[Lin
         prev=head.hash,
         fact=fact,
     )
-    text = _encode(entry)
+    text = _text(entry)
     line = Line(text.decode(), sha256(text))
     return line, msgspec.structs.replace(head, seq=entry.seq, hash=line.hash)
+
+
+def _text(entry: Entry) -> bytes:
+    try:
+        text = _encode(entry)
+    except UnicodeEncodeError as error:
+        raise Refused("not_plain", "This holds half a character and cannot be kept. Type it again.") from error
+    if _decode(text) != entry:
+        raise Refused("not_plain", "This holds a number that is not finite and cannot be kept. Enter another.")
+    return text
 
 
 def read(line: Line) -> Entry:

@@ -28,15 +28,16 @@ def process_of(path):
 
 
 def imported(path):
+    """Modules that a file imports, also by `import_module("name")`."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level:
             yield node.module
-    for node in ast.walk(ast.parse(path.read_text())):  # import_module("name") counts as well
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.split(".")[0] in DRIVERS:
-            if "." in node.value:
-                yield node.value
+        elif (
+            isinstance(node, ast.Call) and getattr(node.func, "attr", getattr(node.func, "id", "")) == "import_module"
+        ):
+            yield from (argument.value for argument in node.args if isinstance(argument, ast.Constant))
 
 
 def files():

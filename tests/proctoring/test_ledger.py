@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from proctoring import fact as f
 from proctoring import ledger
-from proctoring.errors import LedgerBroken
+from proctoring.errors import LedgerBroken, Refused
 from proctoring.ledger import Line, Stamp
 from proctoring.session import Move, State
 
@@ -15,7 +15,7 @@ facts = st.one_of(
     st.builds(
         f.Answered,
         question=st.text(min_size=1),
-        value=st.one_of(st.text(), st.floats(allow_nan=False)),
+        value=st.one_of(st.text(), st.floats(allow_nan=False, allow_infinity=False)),
         revision=st.integers(1, 9),
     ),
     st.builds(f.CallPressed),
@@ -98,3 +98,9 @@ def test_the_chain_can_be_checked_with_sha256_and_a_json_reader_alone():
         assert json.loads(line.text)["prev"] == before
         before = hashlib.sha256(line.text.encode()).hexdigest()
         assert before == line.hash
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("-inf"), float("nan"), "half \ud800"], ids=repr)
+def test_what_would_not_read_back_as_itself_is_refused(value):
+    with pytest.raises(Refused, match="cannot be kept"):
+        write([f.Answered(question="q", value=value, revision=1)])
