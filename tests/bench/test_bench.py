@@ -1,0 +1,90 @@
+"""Benchmarks at their smallest: that they run and say what they promise. How fast things are is nobody's test."""
+
+import json
+import math
+import subprocess
+import sys
+
+import pytest
+
+from bench import analysis, custody, ledger, places, recording
+from bench.figures import NAMES
+from bench.turns import Turns, in_turn
+
+SMALLEST = {
+    "ledger": (
+        lambda: ledger.figures(minutes=1, rounds=2),
+        {"entries", "append_per_s", "verify_per_s", "append_over_bare", "verify_over_bare"},
+    ),
+    "custody": (
+        lambda: custody.figures(answers=3, rounds=2),
+        {"answers_per_s", "p50_ms", "p95_ms", "bare_inserts_per_s", "answer_over_bare"},
+    ),
+    "analysis": (
+        lambda: analysis.figures(count=2),
+        {
+            "pictures",
+            "runtime",
+            "frames",
+            "ms_per_frame",
+            "p95_ms_per_frame",
+            "invoke_ms_per_frame",
+            "pipeline_over_invoke",
+            "peak_rss_mb",
+        },
+    ),
+    "recording": (
+        lambda: recording.figures(seconds=3, rounds=1),
+        {"pictures", "recorded_s", "cpu_s_per_minute", "bare_cpu_s_per_minute", "recorder_over_bare"},
+    ),
+}
+
+
+def test_every_benchmark_is_tried_here():
+    assert set(SMALLEST) == set(NAMES)
+
+
+@pytest.mark.parametrize("name", SMALLEST)
+def test_a_benchmark_gives_its_figures(name):
+    figures_of, keys = SMALLEST[name]
+    figures = figures_of()
+    assert set(figures) == keys
+    for key, value in figures.items():
+        assert value if isinstance(value, str) else (math.isfinite(value) and value > 0), key
+
+
+def test_benchmarks_leave_nothing_behind():
+    with places.folder_on_disk() as folder:
+        (folder / "something").write_text("written")
+    assert not folder.exists()
+
+
+def test_pictures_come_from_the_simulated_camera_where_there_is_no_clip(tmp_path, monkeypatch):
+    monkeypatch.setattr(places, "CLIP", tmp_path / "none.mp4")
+    assert places.source() == "simulated camera"
+    assert recording.figures(seconds=1, rounds=1)["pictures"] == "simulated camera"
+
+
+def test_a_ratio_is_the_usual_one_of_the_rounds():
+    ticks = iter([0, 4, 10, 12, 20, 23, 30, 31, 40, 140, 150, 160])
+    turns = in_turn(3, lambda: None, lambda: None, clock=lambda: next(ticks))
+    assert turns == Turns(ours=[4, 3, 100], bare=[2, 1, 10])
+    assert (turns.ours_s, turns.bare_s, turns.over_bare) == (4, 2, 3)
+
+
+def test_the_bare_ledger_refuses_what_was_changed():
+    text, hash_ = ledger.bare_append([{"fact": "call_pressed"}])[0]
+    with pytest.raises(AssertionError):
+        ledger.bare_verify([(text.replace("call", "ball"), hash_)])
+
+
+def test_the_command_prints_one_json_object_of_the_named_benchmarks():
+    ran = subprocess.run([sys.executable, "-m", "bench", "ledger"], capture_output=True, text=True, check=True)
+    assert set(json.loads(ran.stdout)) == {"ledger"}
+
+
+def test_the_command_refuses_a_name_that_it_does_not_know():
+    ran = subprocess.run([sys.executable, "-m", "bench", "nonsense"], capture_output=True, text=True, check=False)
+    assert ran.returncode != 0
+    assert all(name in ran.stderr for name in NAMES)
+    assert ran.stdout == ""
