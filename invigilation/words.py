@@ -15,7 +15,17 @@ FLAG: Final[dict[FlagKind, str]] = {
     FlagKind.SECOND_PERSON: "A second person",
     FlagKind.PROHIBITED_OBJECT: "Object that is not allowed",
     FlagKind.CAMERA_COVERED: "Camera covered",
+    FlagKind.DIFFERENT_PERSON: "A face unlike the one at check-in",
+    FlagKind.LOOKING_AWAY: "Looking away",
+    FlagKind.TALKING: "Seems to be talking",
+    FlagKind.LEFT_SEAT: "Seems to have left the seat",
+    FlagKind.FACE_HIDDEN: "Something covers the face",
+    FlagKind.CAMERA_MOVED: "Camera moved",
+    FlagKind.CAMERA_FROZEN: "Picture stands still",
     FlagKind.TOO_DARK: "Too dark to see",
+    FlagKind.TOO_BRIGHT: "Too bright to see",
+    FlagKind.BLURRED: "Picture not sharp",
+    FlagKind.ANALYSIS_ABSENT: "Detectors not working",
 }
 
 STATE: Final[dict[State, str]] = {

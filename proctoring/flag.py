@@ -28,12 +28,32 @@ class FlagKind(StrEnum):
     FACE_ABSENT = "face_absent"
     SEVERAL_FACES = "several_faces"
     SECOND_PERSON = "second_person"
+    DIFFERENT_PERSON = "different_person"
+    LOOKING_AWAY = "looking_away"
     PROHIBITED_OBJECT = "prohibited_object"
+    TALKING = "talking"
+    LEFT_SEAT = "left_seat"
+    FACE_HIDDEN = "face_hidden"
     CAMERA_COVERED = "camera_covered"
+    CAMERA_MOVED = "camera_moved"
+    CAMERA_FROZEN = "camera_frozen"
     TOO_DARK = "too_dark"
+    TOO_BRIGHT = "too_bright"
+    BLURRED = "blurred"
+    ANALYSIS_ABSENT = "analysis_absent"
 
 
-TECHNICAL: Final = frozenset({FlagKind.CAMERA_COVERED, FlagKind.TOO_DARK})
+TECHNICAL: Final = frozenset(
+    {
+        FlagKind.CAMERA_COVERED,
+        FlagKind.CAMERA_MOVED,
+        FlagKind.CAMERA_FROZEN,
+        FlagKind.TOO_DARK,
+        FlagKind.TOO_BRIGHT,
+        FlagKind.BLURRED,
+        FlagKind.ANALYSIS_ABSENT,
+    }
+)
 """Kinds that say something about the equipment or the room, never about the candidate."""
 
 

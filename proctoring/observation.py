@@ -11,12 +11,32 @@ Point = tuple[float, float]
 """x, y as shares of the frame's width and height."""
 
 
+class Pose(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """How a head is held, in degrees: yaw grows to the picture's right, pitch upwards, roll clockwise."""
+
+    yaw_deg: float
+    pitch_deg: float
+    roll_deg: float
+
+
 class Face(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A face, with the detector's six points: right eye, left eye, nose, mouth, right ear, left ear."""
+    """A face, with the detector's six points: right eye, left eye, nose, mouth, right ear, left ear.
+
+    What was not measured on this frame is None.
+    """
 
     score: float
     box: Box
     points: tuple[Point, ...] = ()
+    pose: Pose | None = None
+    gaze: float | None = None
+    """Where the irises stand between the eyes' corners, -1 (picture's left) to 1; None unless the face is frontal."""
+    mouth_open: float | None = None
+    """Distance of the lips over the mouth's width."""
+    hidden: float | None = None
+    """How sure it is that something covers the lower face, 0 to 1."""
+    likeness: float | None = None
+    """Cosine to the reference photo of the check-in, -1 to 1."""
 
 
 class Item(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -32,6 +52,21 @@ class Light(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     mean: float
     spread: float
+    glare: float | None = None
+    """Share of the picture that is burnt out."""
+    sharpness: float | None = None
+    """How much fine detail there is, 0 to 1; what is sharp depends on the scene, see the rule."""
+
+
+class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What the picture as a whole does."""
+
+    shift: float | None = None
+    """How far the background has moved against how it was at the start, as a share of the frame's width."""
+    still_ms: int | None = None
+    """For how long the picture has not changed by a single value: a live sensor always has noise."""
+    motion: float | None = None
+    """Share of the picture that changed since the last frame."""
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -40,6 +75,9 @@ class Observation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     at_ms: int
     """Since the session's zero, on the monotonic clock, when the frame was taken."""
     light: Light | None = None
+    scene: Scene | None = None
+    voice: float | None = None
+    """Share of the last second in which somebody spoke, where there is a microphone."""
     faces: tuple[Face, ...] | None = None
     items: tuple[Item, ...] | None = None
 

@@ -36,6 +36,15 @@ class Rules(_Part, frozen=True):
     """A phone may show for less than a second. On labelled clips 0.34 to 0.40 all found each one and nothing else."""
     camera_covered: Rule = Rule(threshold=0.5, leave=0.5, dwell_ms=2000, share=0.8)
     too_dark: Rule = Rule(threshold=0.5, leave=0.5, dwell_ms=3000, share=0.8)
+    different_person: Rule = Rule(threshold=0.5, leave=0.4, dwell_ms=2000, share=0.7)
+    looking_away: Rule = Rule(threshold=0.5, leave=0.4, dwell_ms=2500, share=0.8)
+    talking: Rule = Rule(threshold=0.5, leave=0.4, dwell_ms=3000, share=0.6)
+    left_seat: Rule = Rule(threshold=0.5, leave=0.5, dwell_ms=5000, share=0.8)
+    face_hidden: Rule = Rule(threshold=0.5, leave=0.4, dwell_ms=3000, share=0.8)
+    camera_moved: Rule = Rule(threshold=0.5, leave=0.4, dwell_ms=2000, share=0.8)
+    camera_frozen: Rule = Rule(threshold=0.5, leave=0.5, dwell_ms=3000, share=0.9)
+    too_bright: Rule = Rule(threshold=0.5, leave=0.5, dwell_ms=3000, share=0.8)
+    blurred: Rule = Rule(threshold=0.5, leave=0.4, dwell_ms=3000, share=0.8)
 
 
 class Sizes(_Part, frozen=True):

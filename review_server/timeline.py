@@ -36,7 +36,17 @@ SUSPICIONS: Final = {
     FlagKind.SECOND_PERSON: "Perhaps a second person",
     FlagKind.PROHIBITED_OBJECT: "Perhaps an object that is not allowed",
     FlagKind.CAMERA_COVERED: "Camera covered",
+    FlagKind.DIFFERENT_PERSON: "Perhaps a different person",
+    FlagKind.LOOKING_AWAY: "Looking away",
+    FlagKind.TALKING: "Perhaps talking",
+    FlagKind.LEFT_SEAT: "Perhaps left the seat",
+    FlagKind.FACE_HIDDEN: "Face perhaps covered",
+    FlagKind.CAMERA_MOVED: "Camera moved",
+    FlagKind.CAMERA_FROZEN: "Picture stands still",
     FlagKind.TOO_DARK: "Picture too dark",
+    FlagKind.TOO_BRIGHT: "Picture too bright",
+    FlagKind.BLURRED: "Picture not sharp",
+    FlagKind.ANALYSIS_ABSENT: "Detectors not working",
 }
 
 

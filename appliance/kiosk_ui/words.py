@@ -17,7 +17,17 @@ SAW: Final = {
     FlagKind.SECOND_PERSON: "The camera saw another person",
     FlagKind.PROHIBITED_OBJECT: "The camera saw something that looked like",
     FlagKind.CAMERA_COVERED: "The camera seemed to be covered",
+    FlagKind.DIFFERENT_PERSON: "The camera saw a face unlike the one at check-in",
+    FlagKind.LOOKING_AWAY: "You seemed to look away from the screen",
+    FlagKind.TALKING: "You seemed to be talking",
+    FlagKind.LEFT_SEAT: "You seemed to have left your seat",
+    FlagKind.FACE_HIDDEN: "Something seemed to cover your face",
+    FlagKind.CAMERA_MOVED: "The camera was moved",
+    FlagKind.CAMERA_FROZEN: "The camera's picture stood still",
     FlagKind.TOO_DARK: "It was too dark for the camera to see well",
+    FlagKind.TOO_BRIGHT: "It was too bright for the camera to see well",
+    FlagKind.BLURRED: "The camera's picture was not sharp",
+    FlagKind.ANALYSIS_ABSENT: "The detectors did not work",
 }
 
 MINUTE_S: Final = 60
