@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from appliance.edge_ai.models.catalogue import Catalogue
 from appliance.panel.pins import load_pins
 from deskproctor import demo as demo_run
 from deskproctor.cameras import choose
@@ -58,6 +59,7 @@ def demo(
     if as_json and not auto:
         raise click.UsageError("--json prints the summary of an exam that is played: give --auto too.")
     camera, what = choose(video, loop=not auto)
+    check_models()
     say(f"Picture source: {what}")
     ports = Ports(kiosk=kiosk_port, server=server_port, console=console_port)
     options = demo_run.Options(camera=camera, ports=ports, folder=folder)
@@ -78,6 +80,13 @@ def hardware(out: Path) -> None:
     (out / "pins.md").write_text(pins_table(pins))
     (out / "parts.md").write_text(parts_table(load_parts(pins)))
     say(f"Wrote wiring.svg, pins.md and parts.md to {out}.")
+
+
+def check_models() -> None:
+    """Raises ModelBroken where a detector's file is not what its manifest says."""
+    catalogue = Catalogue()
+    for name in catalogue.hashes():
+        catalogue.path(name)
 
 
 def say(text: str) -> None:

@@ -53,8 +53,9 @@ class Summary(msgspec.Struct, frozen=True):
 
     @property
     def good(self) -> bool:
-        """Whether everything that was recorded is at the server, whole and unaltered."""
-        return self.state == "complete" and self.ledger_verified and self.segments.hashes_equal
+        """Whether the detectors worked and everything that was recorded is at the server, whole and unaltered."""
+        whole = self.state == "complete" and self.ledger_verified and self.segments.hashes_equal
+        return whole and self.analysed_fps > 0
 
 
 def summarise(

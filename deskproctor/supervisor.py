@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ STABLE_S: Final = 10.0
 """A process that lived this long starts again at once; one that dies sooner waits longer each time."""
 
 STOP_S: Final = 5.0
+READY_S: Final = 60.0
 
 
 class WillNotStart(DeskproctorError, RuntimeError):
@@ -68,8 +70,10 @@ class Child:
     def wait_ready(self) -> bytes:
         """The line that the process prints when it is ready. Raises WillNotStart with its last words."""
         assert self.process.stdout is not None
-        self.first_line = self.process.stdout.readline()
+        readable, _, _ = select.select([self.process.stdout], [], [], READY_S)
+        self.first_line = self.process.stdout.readline() if readable else b""
         if not self.first_line:
+            self.process.kill()
             self.process.wait()
             raise WillNotStart(f"The {self.program.name} did not start: {last_words(self.program.log)}")
         return self.first_line
@@ -155,7 +159,9 @@ class Supervisor:
             for child in children:
                 ending = child.care()
                 if ending:
-                    self._on_event(f"{child.program.name} ended ({ending}); starting it again")
+                    self._on_event(
+                        f"{child.program.name} ended ({ending}): {last_words(child.program.log)} Starting it again."
+                    )
 
     def _stop_all(self) -> None:
         """One after the other: what started first is still there for those that take their leave of it."""

@@ -98,7 +98,7 @@ def _add_orders(app: Flask, console: Console) -> None:
 
     @app.post("/desks/<desk>/call/seen")
     def call_seen(desk: str) -> Response:
-        console.see_call(desk)
+        console.see_call(desk, staff_name())
         return _json(Done())
 
     @app.post("/alerts/seen")

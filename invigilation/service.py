@@ -20,9 +20,11 @@ from invigilation.room import DeskCard, Room
 from messaging.ports import Bus, BusFull
 from messaging.topics import EVERY_DESK
 from proctoring.errors import Refused
-from proctoring.wire import Command, Facts, Order, OrderOutcome, Presence, Remote, desk_topic
+from proctoring.wire import Command, Facts, Order, OrderOutcome, Presence, Remote, Say, desk_topic
 
 TICK_S: Final = 0.5
+COMING: Final = "An invigilator is coming to you."
+"""What a candidate who called reads once somebody goes."""
 HEARD: Final[tuple[Literal["facts", "presence", "outcomes"], ...]] = ("facts", "presence", "outcomes")
 
 
@@ -98,17 +100,26 @@ class Console:
         with self._lock:
             self._publish(self._room.see_alert(desk, session, alert_id, self._clock.now()))
 
-    def see_call(self, desk: str) -> None:
-        """Somebody goes to a candidate who called. Raises Refused for an unknown desk."""
+    def see_call(self, desk: str, by: str) -> None:
+        """Somebody goes to a candidate who called, and the candidate's screen says so.
+
+        Raises Refused for an unknown desk, or where the desk cannot be told.
+        """
+        with self._lock:
+            session = self._room.card(desk, self._clock.now()).session
+        if session is not None:
+            self._give(desk, session, Say(text=COMING), by)
         with self._lock:
             self._publish(self._room.see_call(desk, self._clock.now()))
 
     def give(self, desk: str, form: OrderForm, by: str) -> Placed:
         """Sends an order. Raises Refused where it cannot be meant, or cannot be sent."""
-        command = command_of(form)
+        return self._give(desk, form.session, command_of(form), by)
+
+    def _give(self, desk: str, session: str, command: Command, by: str) -> Placed:
         with self._lock:
-            self._check_seat(desk, form.session)
-            order = self._order(desk, form.session, command, by)
+            self._check_seat(desk, session)
+            order = self._order(desk, session, command, by)
             placed = self._orders.place(order)
             self._publish([Event("order", placed)])
         self._send(order)

@@ -56,7 +56,7 @@ class TextQuestion(_Part, frozen=True, tag_field="kind", tag="text"):
 
     id: Id
     text: Words
-    max_length: int = 4000
+    max_length: Annotated[int, Meta(ge=1, le=20_000)] = 4000
 
 
 Question = SingleChoice | SeveralChoices | NumberQuestion | TextQuestion

@@ -9,11 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
+from msgspec import Meta
 
 from proctoring.observation import Box, Observation
+
+Share = Annotated[float, Meta(ge=0, le=1)]
+Millis = Annotated[int, Meta(ge=0, le=3_600_000)]
 
 RULE_VERSION: Final = "1"
 """Changes whenever the same observations could give other flags."""
@@ -60,15 +64,15 @@ TECHNICAL: Final = frozenset(
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a rule raises, holds and drops a flag."""
 
-    threshold: float
+    threshold: Share
     """A look whose score is at least this is a hit."""
-    leave: float
+    leave: Share
     """Below this the thing counts as gone; lower than `threshold`, so that a flag does not flicker."""
-    dwell_ms: int
-    share: float = 0.6
+    dwell_ms: Millis
+    share: Share = 0.6
     """The share of looks within the dwell that must be hits."""
-    clear_ms: int = 1000
-    cool_down_ms: int = 5000
+    clear_ms: Millis = 1000
+    cool_down_ms: Millis = 5000
     enabled: bool = True
 
 

@@ -102,6 +102,9 @@ TABLE: Final[dict[tuple[State, Move], State]] = {
 ACTIVE: Final = frozenset({S.RUNNING, S.PAUSED, S.INTERRUPTED})
 """States in which an exam has begun and has not ended: the recording belongs to them."""
 
+ENDED: Final = frozenset({S.SUBMITTED, S.TERMINATED})
+"""The exam is over and the parts still hand over what they hold; next comes the seal."""
+
 OPEN: Final = frozenset({S.CHECKING_IN, S.AWAITING_ADMISSION, S.READY}) | ACTIVE
 """States in which a candidate occupies the desk."""
 

@@ -7,9 +7,10 @@ a desk. Each is a JSON object with `v` and `type`; a reader refuses what it does
 from __future__ import annotations
 
 import re
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from proctoring.errors import WireError
 from proctoring.exam import Answer, Booking, Exam
@@ -22,6 +23,9 @@ from proctoring.segment import Segment
 from proctoring.session import State
 
 VERSION: Final = 1
+Count = Annotated[int, Meta(ge=0, lt=2**53)]
+"""A number that every reader of JSON holds exactly."""
+
 DESK_NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,30}[a-z0-9])?")
 
 
@@ -78,7 +82,7 @@ class Receipt(Message, frozen=True):
 
     desk: str
     session: str
-    up_to_seq: int
+    up_to_seq: Count
     up_to_hash: str
     segments: tuple[str, ...] = ()
 
@@ -110,7 +114,7 @@ class Resume(Message, frozen=True):
 class Extend(Message, frozen=True):
     """Grant more exam time."""
 
-    extra_ms: int
+    extra_ms: Annotated[int, Meta(gt=0, le=12 * 3_600_000)]
     reason: str
 
 
@@ -136,8 +140,8 @@ class Order(Message, frozen=True):
     desk: str
     session: str | None
     by: str
-    issued_utc_ms: int
-    expires_utc_ms: int
+    issued_utc_ms: Count
+    expires_utc_ms: Count
     command: Command
 
 
@@ -217,7 +221,7 @@ class SaveAnswer(Message, frozen=True):
 
     question: str
     value: Answer
-    revision: int
+    revision: Count
 
 
 class Submit(Message, frozen=True):
@@ -235,6 +239,7 @@ class Leave(Message, frozen=True):
 class RaiseFlag(Message, frozen=True):
     """A flag begins; the thumbnail is a JPEG of at most 12 kB."""
 
+    session: str
     flag: Flag
     thumbnail: bytes = b""
 
@@ -242,12 +247,14 @@ class RaiseFlag(Message, frozen=True):
 class EndFlag(Message, frozen=True):
     """A flag that was raised has ended."""
 
+    session: str
     flag: Flag
 
 
 class StoreSegment(Message, frozen=True):
     """A finished, durable file in the incoming folder, to be taken into custody."""
 
+    session: str
     segment: Segment
     file: str
 
@@ -255,15 +262,17 @@ class StoreSegment(Message, frozen=True):
 class ReportGap(Message, frozen=True):
     """A part noticed that it did not work for a while."""
 
+    session: str
     part: Part
-    from_ms: int
-    to_ms: int
+    from_ms: Count
+    to_ms: Count
     reason: str
 
 
 class ReportCameraEnd(Message, frozen=True):
     """The picture source gives no more frames."""
 
+    session: str
     reason: str
 
 
@@ -280,6 +289,7 @@ class MoveLid(Message, frozen=True):
 class Drained(Message, frozen=True):
     """After the exam's end: this part has handed over all it had. Custody seals when all have."""
 
+    session: str
     part: Part
     summary: AnalysisSummary | None = None
 
@@ -292,8 +302,8 @@ class AskLines(Message, frozen=True):
     """Asks for the lines after `after` of one session."""
 
     session: str
-    after: int
-    limit: int = 64
+    after: Count
+    limit: Annotated[int, Meta(ge=1, le=10_000)] = 64
 
 
 class TakeReceipt(Message, frozen=True):

@@ -22,6 +22,9 @@ from review_server.store import Store
 from review_server.timeline import name_of
 from web.staff import staff_name
 
+MOST_ENTRIES = 2**53
+"""A ledger's entries are counted in numbers that every reader of JSON holds exactly."""
+
 UNKNOWN = "There is no session of that name here. It may not have arrived yet: look at the list again in a minute."
 
 
@@ -79,7 +82,7 @@ class Pages:
     def thumbnail(self, session_id: str, seq: int) -> Response:
         """The picture that came with a flag."""
         with self._store.read() as tx:
-            picture = dossiers.read_thumbnail(tx, session_id, seq)
+            picture = dossiers.read_thumbnail(tx, session_id, seq) if seq < MOST_ENTRIES else None
         if picture is None:
             abort(404, "This entry holds no picture.")
         return Response(picture, mimetype="image/jpeg", headers={"Cache-Control": "private, max-age=3600"})

@@ -25,7 +25,7 @@ PATIENCE_S: Final = 0.2
 
 JOIN_S: Final = 5.0
 
-Report = Callable[[str, ReportGap | ReportCameraEnd], None]
+Report = Callable[[ReportGap | ReportCameraEnd], None]
 
 
 class Task(msgspec.Struct, frozen=True):
@@ -90,13 +90,12 @@ class Filming:
         self._source.begin(new.zero_mono_ms)
         self._take_up(new)
         if new.records and new.session is not None:
-            session = new.session
             self._recorder = Recorder(
                 self._incoming,
-                session,
+                new.session,
                 new.settings,
                 max(0, self._at_ms()),
-                lambda gap: self._report(session, gap),
+                self._report,
             )
 
     def _take_up(self, new: Task) -> None:
@@ -116,7 +115,7 @@ class Filming:
         if self._source.ended and self._task.session:
             recorder.stop(self._at_ms(), EndedBy.CAMERA)
             self._recorder = None
-            self._report(self._task.session, ReportCameraEnd(reason=self._source.ended))
+            self._report(ReportCameraEnd(session=self._task.session, reason=self._source.ended))
 
     def _at_ms(self) -> int:
         return self._clock.mono_ms() - (self._task.zero_mono_ms or 0)

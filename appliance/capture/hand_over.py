@@ -34,18 +34,18 @@ class HandOver:
         self._incoming = incoming
         self._camera = camera
         self._clock = clock
-        self._reports: deque[tuple[str, Report]] = deque(maxlen=REPORTS_HELD)
+        self._reports: deque[Report] = deque(maxlen=REPORTS_HELD)
         self._refused_ms: dict[str, int] = {}
 
-    def report(self, session: str, report: Report) -> None:
+    def report(self, report: Report) -> None:
         """Something for custody to write down."""
-        self._reports.append((session, report))
+        self._reports.append(report)
 
     def attempt(self, session: str) -> bool:
         """Offers all there is of `session`; whether custody has had the chance to take everything."""
         try:
             while self._reports:
-                self._tell(session, *self._reports[0])
+                self._tell(session, self._reports[0])
                 self._reports.popleft()
             for done in self._incoming.done():
                 if done.session == session:
@@ -55,9 +55,9 @@ class HandOver:
             return False
         return True
 
-    def _tell(self, session: str, of: str, report: Report) -> None:
-        if of != session:
-            log.error("Too late for the ledger of session %s: %s", of, report)
+    def _tell(self, session: str, report: Report) -> None:
+        if report.session != session:
+            log.error("Too late for its ledger: %s", report)
             return
         try:
             self._custody.ask(report, Saved, PATIENCE_S)
@@ -69,7 +69,9 @@ class HandOver:
             return
         try:
             segment = done.segment(self._camera)
-            self._custody.ask(StoreSegment(segment=segment, file=str(done.path)), Saved, PATIENCE_S)
+            self._custody.ask(
+                StoreSegment(session=done.session, segment=segment, file=str(done.path)), Saved, PATIENCE_S
+            )
         except FileNotFoundError:
             return
         except (Refused, OSError) as error:

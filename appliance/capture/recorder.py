@@ -84,8 +84,15 @@ class Recorder:
     def _report_gap(self, to_ms: int) -> None:
         if self._trouble or to_ms - self._covered_ms > STALL_MS:
             reason = self._trouble or NO_FRAMES
-            gap = ReportGap(part=fact.Part.CAPTURE, from_ms=self._covered_ms, to_ms=to_ms, reason=reason)
-            self._report(gap)
+            self._report(
+                ReportGap(
+                    session=self._session,
+                    part=fact.Part.CAPTURE,
+                    from_ms=self._covered_ms,
+                    to_ms=to_ms,
+                    reason=reason,
+                )
+            )
             self._covered_ms = to_ms
 
     def _close(self, file: _File, ended_ms: int, why: EndedBy) -> None:

@@ -18,13 +18,12 @@ from appliance.runtime.clock import Clock
 from appliance.runtime.custody_link import Custody, CustodyAway
 from appliance.runtime.life import Life
 from proctoring import fact
-from proctoring.session import ACTIVE, State
+from proctoring.session import ACTIVE, ENDED
 from proctoring.wire import AskView, Done, Drained, ReportGap, View
 
 log = logging.getLogger(__name__)
 
 VIEW_TIMEOUT_MS: Final = 100
-ENDED: Final = frozenset({State.SUBMITTED, State.TERMINATED})
 
 
 class Service:
@@ -88,12 +87,12 @@ class Service:
         if view.state not in ENDED or view.session == self._drained or self._filming.task != task(view):
             return
         # Filming rests from now on; what it finished since the last look is handed over first.
-        if self.give() and self._told_custody():
+        if view.session and self.give() and self._told_custody(view.session):
             self._drained = view.session
 
-    def _told_custody(self) -> bool:
+    def _told_custody(self, session: str) -> bool:
         try:
-            self._custody.ask(Drained(part=fact.Part.CAPTURE), Done)
+            self._custody.ask(Drained(session=session, part=fact.Part.CAPTURE), Done)
         except CustodyAway as error:
             log.warning("%s", error)
             return False
@@ -116,6 +115,10 @@ class Service:
         now_ms = self._clock.mono_ms() - (zero_mono_ms or 0)
         reason = f"the recording of this time cannot be played; its file was left as {path.name}"
         gap = ReportGap(
-            part=fact.Part.CAPTURE, from_ms=part.started_ms, to_ms=max(now_ms, part.started_ms), reason=reason
+            session=part.session,
+            part=fact.Part.CAPTURE,
+            from_ms=part.started_ms,
+            to_ms=max(now_ms, part.started_ms),
+            reason=reason,
         )
-        self._hand_over.report(part.session, gap)
+        self._hand_over.report(gap)

@@ -8,18 +8,22 @@ from typing import Final
 from appliance.custody.history import History
 from appliance.custody.scribe import Scribe
 from appliance.runtime.clock import Clock
-from proctoring.fact import Gap, Part, PartAbsent
-from proctoring.session import ACTIVE
+from proctoring.fact import Fact, Gap, Part, PartAbsent
+from proctoring.session import ACTIVE, ENDED
 
 SILENT_MS: Final = 3000
 """Parts report once a second; three missed reports are no hiccup."""
 
+MISSED_MS: Final = 1500
+"""At the seal nobody waits any longer: one missed report before the exam's end is a gap."""
+
 DIED: Final = "It stopped without taking its leave and was started again."
 STALLED: Final = "It did not report for a while."
+GONE: Final = "It stopped reporting and was not back when the exam ended."
 
 
 class Attendance:
-    """Notes when each part was last heard."""
+    """Notes when each part was last heard. Gaps reach from there to the return, or to the exam's end."""
 
     def __init__(self, expected: Iterable[Part], scribe: Scribe, clock: Clock) -> None:
         self._expected = frozenset(expected)
@@ -36,17 +40,14 @@ class Attendance:
 
     def hello(self, part: Part, after: str | None) -> None:
         """A part has started. If it had worked before in this exam, that is a gap with its reason."""
-        history = self._exam()
-        if history is not None and (part in self._heard_ms or part in self._absent or after is not None):
-            self._end_flags(history, part)
-            self._gap(history, part, f"{DIED} ({after})" if after else DIED)
+        if part in self._heard_ms or part in self._absent or after is not None:
+            self._returned(part, f"{DIED} ({after})" if after else DIED)
         self._heard(part)
 
     def alive(self, part: Part) -> None:
         """A part has made progress."""
-        history = self._exam()
-        if part in self._absent and history is not None:
-            self._gap(history, part, STALLED)
+        if part in self._absent:
+            self._returned(part, STALLED)
         self._heard(part)
 
     def goodbye(self, part: Part) -> None:
@@ -59,32 +60,48 @@ class Attendance:
         if history is None:
             self._absent.clear()
             return
-        now_ms = self._clock.mono_ms()
+        if history.session.state not in ACTIVE:
+            return
         for part in sorted(self._expected - self._absent):
             since_ms = self._last_ms(history, part)
-            if now_ms - since_ms > SILENT_MS:
-                self._absent.add(part)
+            if self._clock.mono_ms() - since_ms > SILENT_MS:
                 self._scribe.write(PartAbsent(part=part, since_ms=history.at_ms(since_ms) or 0))
+                self._absent.add(part)
+
+    def closing(self) -> list[Fact]:
+        """At the seal: the gaps of parts that were silent when the exam ended and have not come back."""
+        history = self._exam()
+        if history is None or history.ended_at_ms is None:
+            return []
+        gaps = (self._gap(history, part, GONE) for part in sorted(self._expected))
+        return [gap for gap in gaps if gap is not None and gap.to_ms - gap.from_ms > MISSED_MS]
 
     def _exam(self) -> History | None:
+        """The session, from its exam's start until it is sealed."""
         history = self._scribe.history
-        return history if history is not None and history.session.state in ACTIVE else None
+        if history is None or history.zero_mono_ms is None:
+            return None
+        return history if history.session.state in ACTIVE | ENDED else None
 
     def _last_ms(self, history: History, part: Part) -> int:
         """When a part was last heard; one never heard counts from the exam's start or from custody's own."""
-        zero_ms = history.zero_mono_ms or 0
-        return max(self._heard_ms.get(part, self._since_ms), zero_ms)
+        return max(self._heard_ms.get(part, self._since_ms), history.zero_mono_ms or 0)
 
-    def _gap(self, history: History, part: Part, reason: str) -> None:
+    def _returned(self, part: Part, reason: str) -> None:
+        history = self._exam()
+        gap = self._gap(history, part, reason) if history else None
+        if history is None or gap is None:
+            return
+        # What a detector had raised when it died it can no longer end: a flag ends where it was last watched.
+        ends = history.ends_of_open_flags(gap.from_ms) if part is Part.EDGE_AI and reason is not STALLED else []
+        self._scribe.write(*ends, gap)
+
+    def _gap(self, history: History, part: Part, reason: str) -> Gap | None:
         from_ms = max(0, history.at_ms(self._last_ms(history, part)) or 0)
-        to_ms = max(from_ms, history.at_ms(self._clock.mono_ms()) or 0)
-        self._scribe.write(Gap(part=part, from_ms=from_ms, to_ms=to_ms, reason=reason))
-
-    def _end_flags(self, history: History, part: Part) -> None:
-        """What a detector had raised when it died, it can no longer end: a flag ends where it was last watched."""
-        if part is Part.EDGE_AI:
-            last_ms = history.at_ms(self._last_ms(history, part)) or 0
-            self._scribe.write(*history.ends_of_open_flags(last_ms))
+        to_ms = history.at_ms(self._clock.mono_ms()) or 0
+        if history.ended_at_ms is not None:
+            to_ms = min(to_ms, history.ended_at_ms)
+        return Gap(part=part, from_ms=from_ms, to_ms=to_ms, reason=reason) if to_ms >= from_ms else None
 
     def _heard(self, part: Part) -> None:
         self._heard_ms[part] = self._clock.mono_ms()

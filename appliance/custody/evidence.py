@@ -6,6 +6,7 @@ the sender asks again. Bytes are copied, not moved: a file that capture owns cou
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
@@ -15,7 +16,10 @@ from appliance.runtime.settings import Desk
 from proctoring.errors import Refused
 from proctoring.fact import SegmentStored
 from proctoring.ledger import sha256
+from proctoring.segment import Segment
 from proctoring.wire import StoreSegment
+
+log = logging.getLogger(__name__)
 
 
 class Evidence:
@@ -32,12 +36,19 @@ class Evidence:
     def take(self, request: StoreSegment) -> int:
         """Stores a segment; returns its entry's number. The same segment twice has effect once."""
         segment = request.segment
-        session = self._scribe.current().session.id
-        held = self._store.segment(session, segment.sha256)
-        if held is not None:
-            Path(request.file).unlink(missing_ok=True)
-            return held.seq
         source = self._source(request.file)
+        session = self._scribe.recording(request.session).session.id
+        held = self._store.segment(session, segment.camera, segment.number)
+        if held is None:
+            seq = self._keep(session, segment, source)
+        elif held.sha256 == segment.sha256:
+            seq = held.seq
+        else:
+            raise Refused("segment_differs", f"Segment {segment.number} is here already, with other bytes.")
+        self._clear(source)
+        return seq
+
+    def _keep(self, session: str, segment: Segment, source: Path) -> int:
         data = self._read(source)
         if len(data) != segment.size or sha256(data) != segment.sha256:
             raise Refused(
@@ -45,13 +56,26 @@ class Evidence:
             )
         path = self._folder / f"{segment.sha256}.mp4"
         keep(path, data)
-        row = StoredSegment(sha256=segment.sha256, session=session, seq=0, size=segment.size, file=str(path))
-        seq = self._scribe.write(SegmentStored(segment=segment), segment=row)
-        source.unlink()
-        return seq
+        row = StoredSegment(
+            session=session,
+            camera=segment.camera,
+            number=segment.number,
+            seq=0,
+            sha256=segment.sha256,
+            size=segment.size,
+            file=str(path),
+        )
+        return self._scribe.write(SegmentStored(segment=segment), segment=row)
+
+    def _clear(self, source: Path) -> None:
+        """Takes the incoming file away; one that cannot be is offered again by its owner, without effect."""
+        try:
+            source.unlink(missing_ok=True)
+        except OSError as error:
+            log.warning("%s stays in the incoming folder: %s", source.name, error.strerror)
 
     def _source(self, file: str) -> Path:
-        source = Path(file).resolve()
+        source = Path(file.replace("\0", "")).resolve()
         if source.parent != self._incoming:
             raise Refused("not_incoming", "Only files in the incoming folder are taken.")
         return source

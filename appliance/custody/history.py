@@ -40,6 +40,8 @@ class History:
         self.message = ""
         self.zero_mono_ms: int | None = None
         self.ended_at_ms: int | None = None
+        self.last_at_ms = 0
+        self.called_mono_ms: int | None = None
         self.boot = ""
         self.seq = 0
 
@@ -61,6 +63,7 @@ class History:
         if entry.at_ms is not None:
             # After a reboot the monotonic clock starts anew; the entries carry the session's time across.
             self.zero_mono_ms = entry.mono_ms - entry.at_ms
+            self.last_at_ms = max(self.last_at_ms, entry.at_ms)
         take = self._TAKE.get(type(entry.fact))
         if take is not None:
             take(self, entry, entry.fact)
@@ -114,8 +117,9 @@ class History:
         self.camera_ended = True
 
     def _called(self, entry: Entry, fact: f.CallPressed) -> None:
-        del entry, fact
+        del fact
         self.called = True
+        self.called_mono_ms = entry.mono_ms
 
     def _lid(self, entry: Entry, fact: f.LidMoved) -> None:
         del entry

@@ -6,14 +6,16 @@ import logging
 from typing import Final
 
 from appliance.custody.exam_desk import ExamDesk
+from appliance.custody.preparation import PREPARED
 from appliance.custody.scribe import Scribe
 from appliance.custody.store import Store
 from appliance.runtime.clock import Clock
+from proctoring import fact as f
 from proctoring import wire
 from proctoring.errors import Refused
-from proctoring.fact import OrderTaken, Said
 from proctoring.naming import snake
-from proctoring.session import Move
+from proctoring.session import Move, extend
+from proctoring.wire import Order, OrderOutcome
 
 log = logging.getLogger(__name__)
 
@@ -52,54 +54,91 @@ class Post:
             receipt.session, receipt.up_to_seq, receipt.up_to_hash, receipt.segments, self._clock.utc_ms()
         )
 
-    def take_order(self, order: wire.Order) -> wire.OrderOutcome:
-        """Carries an order out, once, and records it with who gave it."""
+    def take_order(self, order: Order) -> OrderOutcome:
+        """Carries an order out, once, and records it with who gave it: all in one transaction."""
         known = self._store.outcome(order.id)
         if known is not None:
-            outcome: wire.OrderOutcome = wire.decode(known, wire.OrderOutcome)
+            outcome: OrderOutcome = wire.decode(known, OrderOutcome)
             return outcome
-        outcome = self._carry_out(order)
-        self._store.add_outcome(order.id, wire.encode(outcome))
-        self._record(order, outcome)
+        facts: list[f.Fact] = []
+        try:
+            outcome = self._check(order)
+            if outcome.result == "succeeded":
+                facts = self._facts(order.command, order.by)
+        except Refused as refusal:
+            outcome = OrderOutcome(desk=self._desk, order=order.id, result="rejected", reason=refusal.reason)
+            facts = self._refusal(order, refusal)
+        self._keep(order, outcome, facts)
         return outcome
 
-    def _carry_out(self, order: wire.Order) -> wire.OrderOutcome:
-        try:
-            self._check(order)
-            if self._clock.utc_ms() > order.expires_utc_ms:
-                return wire.OrderOutcome(desk=self._desk, order=order.id, result="expired")
-            self._obey(order.command, order.by)
-        except Refused as refusal:
-            return wire.OrderOutcome(desk=self._desk, order=order.id, result="rejected", reason=refusal.reason)
-        return wire.OrderOutcome(desk=self._desk, order=order.id, result="succeeded")
-
-    def _check(self, order: wire.Order) -> None:
+    def _check(self, order: Order) -> OrderOutcome:
         if order.desk != self._desk:
             raise Refused("wrong_desk", f"This order is for {order.desk}.")
-        if order.session is not None and self._scribe.current().session.id != order.session:
+        if order.session is not None and not self._is_current(order):
             raise Refused("wrong_session", "That session is not at this desk any more.")
+        expired = self._clock.utc_ms() > order.expires_utc_ms
+        return OrderOutcome(desk=self._desk, order=order.id, result="expired" if expired else "succeeded")
 
-    def _obey(self, command: wire.Command, by: str) -> None:
+    def _is_current(self, order: Order) -> bool:
+        history = self._scribe.history
+        return history is not None and history.session.id == order.session
+
+    def _facts(self, command: wire.Command, by: str) -> list[f.Fact]:
+        """What carrying the command out adds to the ledger. Raises Refused where it cannot be."""
         match command:
             case wire.Prepare():
-                self._exam_desk.prepare(command)
-            case wire.Admit():
-                self._exam_desk.move(Move.ADMIT, by)
-            case wire.Pause(reason=reason):
-                self._exam_desk.move(Move.PAUSE, by, reason)
-            case wire.Resume():
-                self._exam_desk.move(Move.RESUME, by)
-            case wire.Extend(extra_ms=extra_ms, reason=reason):
-                self._exam_desk.extend(extra_ms, by, reason)
-            case wire.End(reason=reason):
-                self._exam_desk.move(Move.TERMINATE, by, reason)
+                return []
             case wire.Say(text=text):
-                self._scribe.write(Said(text=text, by=by))
+                return [f.Said(text=text, by=by)] if self._scribe.is_open else self._over()
+            case wire.Extend(extra_ms=extra_ms, reason=reason):
+                extend(self._scribe.current().session, extra_ms)
+                return [f.Extended(extra_ms=extra_ms, by=by, reason=reason)]
+            case _:
+                move, reason = _move_of(command)
+                return [self._exam_desk.moved(self._scribe.current().session.state, move, by, reason)]
 
-    def _record(self, order: wire.Order, outcome: wire.OrderOutcome) -> None:
-        if self._scribe.history is None or isinstance(order.command, wire.Prepare):
-            return
-        what = snake(type(order.command).__name__)
-        self._scribe.write(
-            OrderTaken(order=order.id, what=what, by=order.by, result=outcome.result, reason=outcome.reason)
+    def _over(self) -> list[f.Fact]:
+        self._scribe.current()
+        raise Refused("sealed", "The session is over and sealed; the candidate cannot be told anything any more.")
+
+    def _refusal(self, order: Order, refusal: Refused) -> list[f.Fact]:
+        """A refused move stands in the ledger as such, whoever asked for it."""
+        if refusal.code != "move_not_allowed" or isinstance(order.command, wire.Extend):
+            return []
+        move, _ = _move_of(order.command)
+        state = self._scribe.current().session.state
+        return [f.MoveRefused(move=move, state=state, by=order.by, reason=refusal.reason)]
+
+    def _keep(self, order: Order, outcome: OrderOutcome, facts: list[f.Fact]) -> None:
+        answer = (order.id, wire.encode(outcome))
+        prepare = order.command if isinstance(order.command, wire.Prepare) else None
+        if prepare is not None or not self._scribe.is_open or not self._concerns(order):
+            succeeded = prepare is not None and outcome.result == "succeeded"
+            notes = {PREPARED: wire.encode(prepare).decode()} if prepare is not None and succeeded else {}
+            return self._store.add(outcome=answer, notes=notes)
+        taken = f.OrderTaken(
+            order=order.id,
+            what=snake(type(order.command).__name__),
+            by=order.by,
+            result=outcome.result,
+            reason=outcome.reason,
         )
+        self._scribe.write(*facts, taken, outcome=answer)
+        return None
+
+    def _concerns(self, order: Order) -> bool:
+        """An order for another session does not belong into this candidate's ledger."""
+        return order.desk == self._desk and (order.session is None or self._is_current(order))
+
+
+def _move_of(command: wire.Command) -> tuple[Move, str]:
+    match command:
+        case wire.Admit():
+            return Move.ADMIT, ""
+        case wire.Pause(reason=reason):
+            return Move.PAUSE, reason
+        case wire.Resume():
+            return Move.RESUME, ""
+        case wire.End(reason=reason):
+            return Move.TERMINATE, reason
+    raise Refused("no_move", f"{type(command).__name__} moves no session.")

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 import msgspec
 
 from appliance.custody.history import History
-from appliance.custody.store import Store, StoredSegment
+from appliance.custody.store import NumberedLine, Store, StoredSegment
 from appliance.runtime.clock import Clock, stamp
 from proctoring import ledger
 from proctoring.errors import Refused
 from proctoring.fact import Fact, Moved
-from proctoring.ledger import Head, Line
-from proctoring.session import Move
+from proctoring.ledger import Head
+from proctoring.session import Move, State
 
 CURRENT = "current session"
 
@@ -36,12 +39,10 @@ class Scribe:
         for entry in entries:
             self.history.apply(entry)
 
-    def open(self, session: str, *facts: Fact) -> History:
-        """Starts a new session's ledger with these facts and makes it the current one."""
+    def open(self, session: str, *facts: Fact, notes: Mapping[str, str]) -> None:
+        """Starts a new session's ledger with these facts and notes and makes it the current one."""
         head, history = ledger.start(self.desk, session), History(self.desk, session)
-        self._write(head, history, facts, None)
-        self._store.set_note(CURRENT, session)
-        return history
+        self._write(head, history, facts, notes=notes)
 
     def leave(self) -> None:
         """No session is current any more. Its ledger stays."""
@@ -61,35 +62,69 @@ class Scribe:
             raise Refused("no_session", "Nobody is signed in at this desk.")
         return self.history
 
-    def write(self, *facts: Fact, segment: StoredSegment | None = None) -> int:
-        """Writes facts to the current ledger; returns the last one's number once they are durable."""
-        return self._write(self.head, self.current(), facts, segment) if facts else self.head.seq
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a session whose ledger still grows."""
+        return self.history is not None and self.history.session.state is not State.SEALED
 
-    def _write(self, head: Head, history: History, facts: tuple[Fact, ...], segment: StoredSegment | None) -> int:
+    def recording(self, session: str) -> History:
+        """The current history, if it is that session's and its exam has begun. Refused otherwise: what a part of the
+        desk saw in one candidate's exam must never stand in another's ledger.
+        """
+        history = self.current()
+        if history.session.id != session:
+            raise Refused("other_session", "That session is not at this desk any more.")
+        if history.zero_mono_ms is None:
+            raise Refused("not_started", "The exam has not started.")
+        return history
+
+    def now_ms(self) -> int:
+        """This moment since the session's zero; 0 before it."""
+        history = self.history
+        return 0 if history is None else self._at_ms(history, self._clock.mono_ms()) or 0
+
+    def write(
+        self, *facts: Fact, segment: StoredSegment | None = None, outcome: tuple[str, bytes] | None = None
+    ) -> int:
+        """Writes facts to the current ledger, all or none; returns the last one's number once they are durable."""
+        head, history = self.head, self.current()
+        if history.session.state is State.SEALED:
+            raise Refused("sealed", "The session is over and sealed; nothing can be added to it.")
+        return self._write(head, history, facts, segment, outcome) if facts else head.seq
+
+    def _write(
+        self,
+        head: Head,
+        history: History,
+        facts: tuple[Fact, ...],
+        segment: StoredSegment | None = None,
+        outcome: tuple[str, bytes] | None = None,
+        notes: Mapping[str, str] = MappingProxyType({}),
+    ) -> int:
         now = stamp(self._clock)
-        numbered: list[tuple[int, Line]] = []
+        at_ms = self._at_ms(history, now.mono_ms)
+        lines: list[NumberedLine] = []
         for fact in facts:
-            line, head = ledger.append(head, fact, now, self._at_ms(history, fact, now.mono_ms))
-            numbered.append((head.seq, line))
+            starts = isinstance(fact, Moved) and fact.move is Move.START
+            line, head = ledger.append(head, fact, now, 0 if starts else at_ms)
+            lines.append((head.session, head.seq, line))
         if segment is not None:
             segment = msgspec.structs.replace(segment, seq=head.seq)
-        self._store.add(head.session, numbered, segment)
-        for _, line in numbered:
+        self._store.add(lines, segment, outcome, notes)
+        for _, _, line in lines:
             history.apply(ledger.read(line))
         self._head, self.history = head, history
         return head.seq
 
-    def _at_ms(self, history: History, fact: Fact, mono_ms: int) -> int | None:
-        if isinstance(fact, Moved) and fact.move is Move.START:
-            return 0
-        if history.boot and history.boot != self._clock.boot():
+    def _at_ms(self, history: History, mono_ms: int) -> int | None:
+        if history.zero_mono_ms is not None and history.boot != self._clock.boot():
             return self._after_reboot_ms(history)
         return history.at_ms(mono_ms)
 
-    def _after_reboot_ms(self, history: History) -> int | None:
+    def _after_reboot_ms(self, history: History) -> int:
         """Only the wall clock knows how long the desk was away; one that went back counts as no time."""
         beat = self._store.heartbeat()
-        if history.zero_mono_ms is None or beat is None:
-            return None
-        away_ms = max(0, self._clock.utc_ms() - beat.at_utc_ms)
-        return beat.mono_ms - history.zero_mono_ms + away_ms
+        if beat is None or beat.boot != history.boot:
+            return history.last_at_ms
+        at_ms = max(history.last_at_ms, beat.mono_ms - (history.zero_mono_ms or 0))
+        return at_ms + max(0, self._clock.utc_ms() - beat.at_utc_ms)

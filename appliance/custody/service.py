@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from appliance.custody.attendance import Attendance
 from appliance.custody.evidence import Evidence
 from appliance.custody.exam_desk import ExamDesk, answered
 from appliance.custody.history import History
 from appliance.custody.post import Post
+from appliance.custody.preparation import Preparation
 from appliance.custody.scribe import Scribe
 from appliance.custody.settings import CustodySettings
 from appliance.custody.store import Heartbeat, StorageFailed, Store
@@ -22,9 +23,12 @@ from proctoring import wire
 from proctoring.errors import Refused, WireError
 from proctoring.flag import Flag
 from proctoring.policy import Mode
-from proctoring.session import ACTIVE, State
+from proctoring.session import ACTIVE, ENDED, State
 
 log = logging.getLogger(__name__)
+
+CALL_MS: Final = 10_000
+"""A call repeated within this is the same call: a finger that is impatient, or a request whose answer was lost."""
 
 
 class Custody:
@@ -38,18 +42,23 @@ class Custody:
         self._clock = clock
         self._scribe = Scribe(desk.desk, store, clock)
         self._evidence = Evidence(desk, store, self._scribe)
-        self._exam_desk = ExamDesk(self._scribe, store, clock, desk.data_dir, settings.recorders)
+        self._preparation = Preparation(store, desk.data_dir)
         self._attendance = Attendance(settings.expected, self._scribe, clock)
+        self._exam_desk = ExamDesk(
+            self._scribe, store, clock, self._preparation, self._attendance, settings.recorders
+        )
         self._post = Post(desk.desk, self._scribe, store, self._exam_desk, clock)
         self._recover(after)
 
     def _recover(self, after: str | None) -> None:
         """If an exam is under way, custody was away from it: that is a gap like any other."""
         history, beat = self._scribe.history, self._store.heartbeat()
-        if history is None or beat is None or history.session.state not in ACTIVE:
+        if history is None or beat is None or history.session.state not in ACTIVE | ENDED:
             return
         rebooted = history.boot != self._clock.boot()
-        from_ms = max(0, beat.mono_ms - (history.zero_mono_ms or 0))
+        if history.zero_mono_ms is None or beat.boot != history.boot:
+            return
+        from_ms = max(0, beat.mono_ms - history.zero_mono_ms)
         away_ms = self._clock.utc_ms() - beat.at_utc_ms if rebooted else self._clock.mono_ms() - beat.mono_ms
         reason = "The desk was without power or was restarted." if rebooted else "It was started again."
         self._exam_desk.recover(
@@ -77,6 +86,10 @@ class Custody:
         except WireError as error:
             log.error("%s", error)
             return wire.encode(wire.Denied(code="bad_message", reason=str(error)))
+        except (ValueError, OverflowError):
+            # A request that can be read and still breaks us must not do so again and again: its sender repeats it.
+            log.exception("a request could not be carried out")
+            return wire.encode(wire.Denied(code="bad_message", reason="This request could not be carried out."))
 
     def _answer(self, request: wire.Message) -> wire.Message:
         return self._ANSWERS[type(request)](self, request)
@@ -138,7 +151,7 @@ class Custody:
             session=history.session.id,
             state=history.session.state,
             answered=answered(history.answers),
-            questions=len(self._exam_desk.exam().questions),
+            questions=len(self._preparation.exam(history.session.id).questions),
             flags=tuple(sorted(history.flags.values(), key=lambda flag: flag.started_ms)),
             gaps=len(history.gaps),
             recorded_ms=sum(segment.ended_ms - segment.started_ms for segment in history.segments),
@@ -154,13 +167,15 @@ class Custody:
         return self.view()
 
     def _raise_flag(self, request: wire.RaiseFlag) -> wire.Saved:
-        return self._flag(request.flag, False, f.FlagRaised(flag=request.flag, thumbnail=request.thumbnail))
+        return self._flag(
+            request.session, request.flag, False, f.FlagRaised(flag=request.flag, thumbnail=request.thumbnail)
+        )
 
     def _end_flag(self, request: wire.EndFlag) -> wire.Saved:
-        return self._flag(request.flag, True, f.FlagEnded(flag=request.flag))
+        return self._flag(request.session, request.flag, True, f.FlagEnded(flag=request.flag))
 
-    def _flag(self, flag: Flag, ended: bool, fact: f.Fact) -> wire.Saved:
-        known = self._scribe.current().flag_seqs.get((flag.id, ended))
+    def _flag(self, session: str, flag: Flag, ended: bool, fact: f.Fact) -> wire.Saved:
+        known = self._scribe.recording(session).flag_seqs.get((flag.id, ended))
         return wire.Saved(seq=known or self._scribe.write(fact))
 
     def _store_segment(self, request: wire.StoreSegment) -> wire.Saved:
@@ -168,18 +183,19 @@ class Custody:
 
     def _report_gap(self, request: wire.ReportGap) -> wire.Saved:
         gap = f.Gap(part=request.part, from_ms=request.from_ms, to_ms=request.to_ms, reason=request.reason)
-        if gap in self._scribe.current().gaps:
+        if gap in self._scribe.recording(request.session).gaps:
             return wire.Saved(seq=self._scribe.head.seq)
         return wire.Saved(seq=self._scribe.write(gap))
 
     def _report_camera_end(self, request: wire.ReportCameraEnd) -> wire.Saved:
-        if self._scribe.current().camera_ended:
+        if self._scribe.recording(request.session).camera_ended:
             return wire.Saved(seq=self._scribe.head.seq)
         return wire.Saved(seq=self._scribe.write(f.CameraEnded(reason=request.reason)))
 
     def _press_call(self, request: wire.PressCall) -> wire.Saved:
         del request
-        if self._scribe.current().called:
+        called_ms = self._scribe.current().called_mono_ms
+        if called_ms is not None and 0 <= self._clock.mono_ms() - called_ms < CALL_MS:
             return wire.Saved(seq=self._scribe.head.seq)
         return wire.Saved(seq=self._scribe.write(f.CallPressed()))
 
@@ -249,12 +265,12 @@ class Custody:
 
     def view(self) -> wire.View:
         """The desk as it stands."""
-        prepared, history = self._exam_desk.prepared, self._scribe.history
+        prepared, history = self._preparation.newest, self._scribe.history
         empty = wire.View(
             desk=self._desk.desk,
             prepared=prepared is not None,
             walk_in=bool(prepared and prepared.walk_in_exam and prepared.policy.mode is Mode.POST_REVIEW),
-            policy=self._exam_desk.policy,
+            policy=self._preparation.policy(history.session.id if history else None),
         )
         return empty if history is None else self._view_of(empty, history)
 
@@ -270,7 +286,7 @@ class Custody:
             state=session.state,
             candidate=opened.candidate,
             exam_title=opened.exam_title,
-            questions=len(self._exam_desk.exam().questions),
+            questions=len(self._preparation.exam(history.session.id).questions),
             consented=history.consented,
             zero_mono_ms=history.zero_mono_ms,
             left_ms=None if session.state is State.SEALED else self._exam_desk.left_ms(history),

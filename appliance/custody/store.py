@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 from sqlite_utils import Database
@@ -13,6 +14,9 @@ from sqlite_utils import Database
 from proctoring.errors import DeskproctorError
 from proctoring.ledger import Line
 from proctoring.wire import PendingSegment
+
+NumberedLine = tuple[str, int, Line]
+"""A session, the entry's number in it, the line."""
 
 
 class StorageFailed(DeskproctorError, OSError):
@@ -22,9 +26,11 @@ class StorageFailed(DeskproctorError, OSError):
 class StoredSegment(msgspec.Struct, frozen=True):
     """A segment's row: the ledger entry that names it and where its bytes are."""
 
-    sha256: str
     session: str
+    camera: str
+    number: int
     seq: int
+    sha256: str
     size: int
     file: str
 
@@ -59,8 +65,8 @@ class Store:
         make = {
             "lines": ({"session": str, "seq": int, "text": str, "hash": str}, ("session", "seq")),
             "segments": (
-                {"sha256": str, "session": str, "seq": int, "size": int, "file": str},
-                ("session", "sha256"),
+                {"session": str, "camera": str, "number": int, "seq": int, "sha256": str, "size": int, "file": str},
+                ("session", "camera", "number"),
             ),
             "receipts": (
                 {"session": str, "up_to_seq": int, "up_to_hash": str, "at_utc_ms": int},
@@ -75,13 +81,28 @@ class Store:
 
     # --- the ledger ---
 
-    def add(self, session: str, numbered: Iterable[tuple[int, Line]], segment: StoredSegment | None = None) -> None:
-        """Adds lines, and the segment that one of them names, in one transaction; durable when this returns."""
-        rows = [{"session": session, "seq": seq, "text": line.text, "hash": line.hash} for seq, line in numbered]
+    def add(
+        self,
+        lines: Iterable[NumberedLine] = (),
+        segment: StoredSegment | None = None,
+        outcome: tuple[str, bytes] | None = None,
+        notes: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        """Adds lines, the segment that one of them names, an order's (id, outcome) and notes.
+
+        All in one transaction, durable when this returns; nothing of it where it raises StorageFailed.
+        """
+        rows = [
+            {"session": session, "seq": seq, "text": line.text, "hash": line.hash} for session, seq, line in lines
+        ]
         with _told_plainly(), self._db.atomic():
             self._db.table("lines").insert_all(rows)
             if segment is not None:
                 self._db.table("segments").insert(msgspec.structs.asdict(segment))
+            if outcome is not None:
+                self._db.table("orders").insert({"id": outcome[0], "outcome": outcome[1]})
+            for name, value in notes.items():
+                self._db.table("notes").upsert({"name": name, "value": value}, pk="name")
 
     def lines(self, session: str, after: int = 0, limit: int = -1) -> list[Line]:
         """A session's lines in order, from the one behind `after`."""
@@ -95,10 +116,10 @@ class Store:
 
     # --- segments and receipts ---
 
-    def segment(self, session: str, sha256: str) -> StoredSegment | None:
-        """A segment's row."""
-        sql = "select * from segments where session = ? and sha256 = ?"
-        row = next(self._db.query(sql, [session, sha256]), None)
+    def segment(self, session: str, camera: str, number: int) -> StoredSegment | None:
+        """A segment's row. Two segments may have the same bytes, as those of a picture that stands still."""
+        sql = "select * from segments where session = ? and camera = ? and number = ?"
+        row = next(self._db.query(sql, [session, camera, number]), None)
         return StoredSegment(**row) if row else None
 
     def add_receipt(
@@ -127,7 +148,7 @@ class Store:
         sql = """
             select s.session, s.sha256, s.size, s.file from segments s
             left join received r on r.session = s.session and r.sha256 = s.sha256
-            where r.sha256 is null order by s.rowid limit ?
+            where r.sha256 is null group by s.session, s.sha256 order by min(s.rowid) limit ?
         """
         return [PendingSegment(*row) for row in self._db.execute(sql, [limit])]
 
@@ -138,11 +159,6 @@ class Store:
         row = self._db.execute("select outcome from orders where id = ?", [order]).fetchone()
         return row[0] if row else None
 
-    def add_outcome(self, order: str, outcome: bytes) -> None:
-        """Keeps what an order came to."""
-        with _told_plainly():
-            self._db.table("orders").insert({"id": order, "outcome": outcome}, ignore=True)
-
     def note(self, name: str) -> str | None:
         """A note's text."""
         row = self._db.execute("select value from notes where name = ?", [name]).fetchone()
@@ -150,8 +166,7 @@ class Store:
 
     def set_note(self, name: str, value: str) -> None:
         """Replaces a note."""
-        with _told_plainly():
-            self._db.table("notes").upsert({"name": name, "value": value}, pk="name")
+        self.add(notes={name: value})
 
     def heartbeat(self) -> Heartbeat | None:
         """When custody was last known to be alive, by its own note."""

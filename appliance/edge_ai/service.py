@@ -22,7 +22,7 @@ from appliance.runtime.life import Life
 from proctoring.errors import Refused, WireError
 from proctoring.fact import Part
 from proctoring.flag import Flag
-from proctoring.session import State
+from proctoring.session import ENDED, State
 from proctoring.wire import Done, Drained, EndFlag, RaiseFlag, Saved, View
 
 log = logging.getLogger(__name__)
@@ -33,8 +33,6 @@ CUSTODY_PATIENCE_S = 0.5
 
 # Far more flags than a session has while custody is restarted; with their thumbnails some 3 MB.
 HELD = 256
-
-ENDED = frozenset({State.SUBMITTED, State.TERMINATED})
 
 News = RaiseFlag | EndFlag | Drained
 
@@ -102,12 +100,15 @@ class EdgeAI:
             return
         self._drained = session
         watched = self._watch if self._watch and self._watch.session == session else None
-        self._hold(Drained(part=Part.EDGE_AI, summary=watched.summary(self._runtime) if watched else None))
+        self._hold(
+            Drained(session=session, part=Part.EDGE_AI, summary=watched.summary(self._runtime) if watched else None)
+        )
         self._watch = None
 
     def _rest(self) -> None:
-        for flag in self._watch.rest() if self._watch else ():
-            self._hold(EndFlag(flag=flag))
+        if self._watch is not None:
+            for flag in self._watch.rest():
+                self._hold(EndFlag(session=self._watch.session, flag=flag))
 
     def _look(self) -> None:
         self._keep_the_pace()
@@ -132,7 +133,7 @@ class EdgeAI:
             return
         picture = from_i420(frame.planes, head.width, head.height)
         for flag in self._watch.feed(self._analyser.observe(picture, at_ms), head.number):
-            self._hold(_news(flag, picture))
+            self._hold(_news(self._watch.session, flag, picture))
 
     def _tell(self) -> None:
         try:
@@ -154,7 +155,7 @@ class EdgeAI:
         self._held.append(news)
 
 
-def _news(flag: Flag, picture: Picture) -> News:
+def _news(session: str, flag: Flag, picture: Picture) -> News:
     if flag.ended_ms is not None:
-        return EndFlag(flag=flag)
-    return RaiseFlag(flag=flag, thumbnail=thumbnail(picture, flag.why.boxes))
+        return EndFlag(session=session, flag=flag)
+    return RaiseFlag(session=session, flag=flag, thumbnail=thumbnail(picture, flag.why.boxes))

@@ -254,11 +254,15 @@ def test_an_unknown_alert_is_refused_in_words(browser, desk):
     assert (answer.status_code, "Load the page again" in answer.json["error"]) == (404, True)
 
 
-def test_a_call_shows_until_somebody_goes(site, browser, desk):
+def test_a_call_shows_until_somebody_goes_and_the_candidate_is_told(site, browser, desk):
+    given = site.answer_orders("desk-1", lambda order: None)
     site.tell(desk.facts(CallPressed()))
     assert browser.get("/desks.json").json["desks"][0]["lamp"] == "call"
     assert browser.post("/desks/desk-1/call/seen", json={}).status_code == 200
     assert browser.get("/desks.json").json["desks"][0]["called_utc_ms"] is None
+    (told,) = browser.get("/desks.json").json["orders"]
+    assert told["id"] == given[0].id
+    assert given[0].command == Say(text="An invigilator is coming to you.")
     assert browser.post("/desks/desk-9/call/seen", json={}).status_code == 404
 
 

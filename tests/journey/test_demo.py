@@ -1,12 +1,15 @@
 """The demo as a user runs it: the command, real processes, real detectors on real pixels, a summary in JSON."""
 
+import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -102,6 +105,40 @@ def test_a_video_that_cannot_be_played_is_a_clear_sentence_and_not_a_trace(tmp_p
     assert re.search(says, done.stderr, re.IGNORECASE) and "clip.mp4" in done.stderr
 
 
+def test_a_broken_model_file_is_said_before_anything_starts(demo_clip, tmp_path):
+    """In a copy of the code, because the models belong to it."""
+    root = Path(__file__).parents[2]
+    for name in (
+        "appliance",
+        "deskproctor",
+        "hardware",
+        "invigilation",
+        "messaging",
+        "proctoring",
+        "review_server",
+        "web",
+    ):
+        shutil.copytree(root / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    model = tmp_path / "appliance" / "edge_ai" / "models" / "nanodet_416_int8.tflite"
+    data = bytearray(model.read_bytes())
+    data[len(data) // 2] ^= 1
+    model.write_bytes(data)
+    env = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    done = run("demo", "--video", str(demo_clip), "--auto", "--json", env=env, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "nanodet_416_int8.tflite" in done.stderr and "make models" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_second_run_in_the_same_folder_is_a_session_of_its_own(demo_clip, tmp_path):
+    first, second = (
+        json.loads(run("demo", "--video", str(demo_clip), "--auto", "--json", "--folder", str(tmp_path)).stdout)
+        for _ in range(2)
+    )
+    assert first["session"] != second["session"]
+    assert first["state"] == second["state"] == "complete"
+
+
 def test_a_port_in_use_is_said_with_what_to_do(demo_clip):
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
@@ -145,5 +182,8 @@ def test_ctrl_c_ends_every_process_and_takes_the_folder_away(demo_clip, tmp_path
 
 def processes(needle):
     """Command lines of running processes that name `needle`."""
-    out = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
-    return [line for line in out.splitlines() if needle in line and "ps -eo" not in line]
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            lines.append(path.read_text().replace("\0", " "))
+    return [line for line in lines if needle in line]

@@ -13,7 +13,7 @@ from proctoring.fact import Part
 from proctoring.segment import EndedBy
 from proctoring.wire import ReportCameraEnd, ReportGap, Saved, StoreSegment
 
-GAP = ReportGap(part=Part.CAPTURE, from_ms=0, to_ms=5000, reason="the camera gave no pictures")
+GAP = ReportGap(session="a", part=Part.CAPTURE, from_ms=0, to_ms=5000, reason="the camera gave no pictures")
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_finished_segment_is_offered_with_its_hash_and_then_gone(custody, hand
 
 def test_while_custody_is_away_everything_waits_and_goes_later_in_order(custody, hand_over, finish) -> None:
     custody.answers[StoreSegment] = custody.answers[ReportGap] = raising(CustodyAway("away"))
-    hand_over.report("a", GAP)
+    hand_over.report(GAP)
     for number in range(3):
         finish(started_ms=2000 * number)
     assert not hand_over.attempt("a")
@@ -76,7 +76,7 @@ def test_while_custody_is_away_everything_waits_and_goes_later_in_order(custody,
 
 def test_a_report_whose_answer_was_lost_is_repeated(custody, hand_over) -> None:
     custody.answers[ReportGap] = raising(CustodyAway("away"))
-    hand_over.report("a", GAP)
+    hand_over.report(GAP)
     assert not hand_over.attempt("a")
     del custody.answers[ReportGap]
     assert hand_over.attempt("a")
@@ -108,7 +108,7 @@ def test_a_refused_segment_stays_and_holds_up_no_other(custody, hand_over, finis
 
 def test_segments_of_another_session_are_never_put_into_this_ledger(custody, hand_over, finish) -> None:
     old = finish("old")
-    hand_over.report("old", ReportCameraEnd(reason="video ended"))
+    hand_over.report(ReportCameraEnd(session="old", reason="video ended"))
     assert hand_over.attempt("a")
     assert custody.asked == []
     assert old.path.exists()

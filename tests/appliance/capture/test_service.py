@@ -130,7 +130,7 @@ def test_it_says_once_that_all_is_handed_over_and_only_after_the_last_segment(de
         desk.show()
     assert desk.drained == 1
     last = max(n for n, request in enumerate(desk.custody.asked) if isinstance(request, StoreSegment))
-    assert last < desk.custody.asked.index(Drained(part=Part.CAPTURE))
+    assert last < desk.custody.asked.index(Drained(session=desk.view.session, part=Part.CAPTURE))
     assert desk.incoming.done() == desk.incoming.parts() == []
 
 
@@ -170,7 +170,7 @@ def test_the_next_session_at_the_desk_starts_anew(desk: Desk) -> None:
 def test_a_video_that_ends_is_reported_once_and_its_last_picture_is_kept(cinema: Desk) -> None:
     cinema.begin()
     cinema.run_ms(8000)
-    assert cinema.custody.asked_for(ReportCameraEnd) == [ReportCameraEnd(reason="video ended")]
+    assert cinema.custody.asked_for(ReportCameraEnd) == [ReportCameraEnd(session=cinema.view.session, reason="video ended")]
     assert cinema.stored[-1].ended_by is EndedBy.CAMERA
     assert sum(segment.frames for segment in cinema.stored) == 50
     offered = len(cinema.pane.frames)

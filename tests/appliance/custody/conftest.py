@@ -96,12 +96,12 @@ class DeskUnderTest:
             ended_by="length",
             sha256=hashlib.sha256(data).hexdigest(),
         )
-        return wire.StoreSegment(segment=segment, file=str(file))
+        return wire.StoreSegment(session=self.view.session, segment=segment, file=str(file))
 
     def finish(self):
         self.ask(wire.Submit())
         for part in (Part.CAPTURE, Part.EDGE_AI):
-            self.ask(wire.Drained(part=part), wire.Done)
+            self.ask(wire.Drained(session=self.view.session, part=part), wire.Done)
         self.custody.tick()
 
     @property

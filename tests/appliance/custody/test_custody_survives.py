@@ -2,9 +2,10 @@ import sqlite3
 
 import pytest
 
+from appliance.custody.store import StorageFailed
 from appliance.runtime.custody_link import CustodyAway
 from proctoring import fact as f
-from proctoring import wire
+from proctoring import ledger, wire
 from proctoring.flag import Flag, FlagKind, Why
 from proctoring.session import State
 
@@ -127,7 +128,7 @@ def flag(id_, raised_ms):
 def test_a_flag_whose_detector_died_ends_where_it_was_last_watched(desk):
     desk.run_exam()
     desk.pass_s(5)
-    desk.ask(wire.RaiseFlag(flag=flag("one", 4000)), wire.Saved)
+    desk.ask(wire.RaiseFlag(session=desk.view.session, flag=flag("one", 4000)), wire.Saved)
     desk.clock.pass_ms(900)
     desk.ask(wire.Hello(part=f.Part.EDGE_AI, pid=2, after="killed by SIGKILL"))
     assert [fact.flag.ended_ms for fact in desk.facts(f.FlagEnded)] == [5000]
@@ -136,7 +137,108 @@ def test_a_flag_whose_detector_died_ends_where_it_was_last_watched(desk):
 def test_a_flag_that_is_still_open_at_the_seal_ends_with_the_exam(desk):
     desk.run_exam()
     desk.pass_s(5)
-    desk.ask(wire.RaiseFlag(flag=flag("one", 4000)), wire.Saved)
+    desk.ask(wire.RaiseFlag(session=desk.view.session, flag=flag("one", 4000)), wire.Saved)
     desk.finish()
     assert [fact.flag.ended_ms for fact in desk.facts(f.FlagEnded)] == [5000]
     assert desk.view.state is State.SEALED
+
+
+class Breaks:
+    """A store that fails at its n-th write from now, as a disk that fills up or a crash would."""
+
+    def __init__(self, store, monkeypatch, at):
+        self.left = at
+        self.real = store.add
+        monkeypatch.setattr(store, "add", self.add)
+
+    def add(self, *arguments, **more):
+        self.left -= 1
+        if self.left < 0:
+            raise StorageFailed("The disk is full. Call the invigilator.")
+        return self.real(*arguments, **more)
+
+
+@pytest.mark.parametrize("writes", range(4))
+def test_a_seal_that_the_disk_refuses_is_whole_or_not_there(desk, monkeypatch, writes):
+    desk.run_exam()
+    desk.ask(wire.Submit())
+    with monkeypatch.context() as patch:
+        Breaks(desk.store, patch, writes)
+        for _ in range(3):
+            desk.clock.pass_ms(16_000)
+            desk.custody.tick()
+    desk.die_and_start_again()
+    desk.pass_s(2)
+    facts = desk.facts()
+    assert isinstance(facts[-1], f.Sealed)
+    assert [fact.move for fact in facts if isinstance(fact, f.Moved)].count("seal") == 1
+    assert len([fact for fact in facts if isinstance(fact, f.Gap) and "hand over" in fact.reason]) == 2
+
+
+def test_an_extension_whose_answer_was_lost_is_granted_once(desk, monkeypatch):
+    desk.run_exam()
+    extend = wire.Extend(extra_ms=60_000, reason="late start")
+    with monkeypatch.context() as patch:
+        Breaks(desk.store, patch, 0)
+        with pytest.raises(CustodyAway):
+            desk.order(extend, "o7")
+    desk.die_and_start_again()
+    for _ in range(3):
+        assert desk.order(extend, "o7").result == "succeeded"
+    assert len(desk.facts(f.Extended)) == 1
+
+
+def test_a_check_that_the_disk_refuses_can_be_finished_later(desk, monkeypatch):
+    desk.prepare()
+    desk.ask(wire.SignIn(name="Ada"))
+    desk.ask(wire.Consent(notice="1"))
+    with monkeypatch.context() as patch:
+        Breaks(desk.store, patch, 0)
+        with pytest.raises(CustodyAway):
+            desk.ask(wire.FinishCheck())
+    assert desk.ask(wire.FinishCheck()).state is State.READY
+
+
+def test_a_sign_in_that_the_disk_refuses_leaves_no_session_behind(desk, monkeypatch):
+    desk.prepare()
+    with monkeypatch.context() as patch:
+        Breaks(desk.store, patch, 0)
+        with pytest.raises(CustodyAway):
+            desk.ask(wire.SignIn(name="Ada"))
+    desk.die_and_start_again()
+    assert desk.view.session is None
+    assert desk.ask(wire.AskOutbox(), wire.Outbox).sessions == ()
+    desk.ask(wire.SignIn(name="Ada"))
+
+
+def test_a_reboot_between_hand_in_and_seal_does_not_keep_the_session_open(desk):
+    desk.run_exam()
+    desk.pass_s(60)
+    desk.ask(wire.Submit())
+    desk.clock.reboot()
+    desk.die_and_start_again()
+    desk.ask(wire.Drained(session=desk.view.session, part=f.Part.EDGE_AI), wire.Done)
+    desk.pass_s(17)
+    assert desk.view.state is State.SEALED
+    lines = desk.store.lines(desk.view.session)
+    times = [entry.at_ms for entry in map(ledger.read, lines) if entry.at_ms is not None]
+    assert times == sorted(times)
+
+
+def test_a_part_that_dies_just_before_the_end_leaves_its_gap_up_to_the_end(desk):
+    desk.run_exam()
+    desk.pass_s(5)
+    desk.clock.pass_ms(400)
+    desk.ask(wire.Submit())
+    desk.clock.pass_ms(600)
+    desk.ask(wire.Hello(part=f.Part.CAPTURE, pid=2, after="killed by SIGKILL"))
+    (gap,) = desk.facts(f.Gap)
+    assert (gap.part, gap.from_ms, gap.to_ms) == (f.Part.CAPTURE, 5000, 5400)
+
+
+def test_a_part_that_is_absent_at_the_end_and_never_returns_has_its_gap_at_the_seal(desk):
+    desk.run_exam()
+    desk.pass_s(10, silent={f.Part.SYNC})
+    desk.finish()
+    gaps = [(gap.part, gap.from_ms, gap.to_ms) for gap in desk.facts(f.Gap)]
+    assert gaps == [(f.Part.SYNC, 0, 10_000)]

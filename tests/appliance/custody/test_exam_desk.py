@@ -112,7 +112,7 @@ def test_when_time_is_up_the_exam_is_handed_in(desk):
 def test_a_part_that_never_hands_over_delays_the_seal_but_does_not_prevent_it(desk):
     desk.run_exam()
     desk.ask(wire.Submit())
-    desk.ask(wire.Drained(part=f.Part.EDGE_AI), wire.Done)
+    desk.ask(wire.Drained(session=desk.view.session, part=f.Part.EDGE_AI), wire.Done)
     desk.pass_s(10)
     assert desk.view.state is State.SUBMITTED
     desk.pass_s(10)
@@ -176,5 +176,105 @@ def test_a_call_and_a_lid_are_recorded_once_however_often_they_are_reported(desk
     assert desk.view.called
     desk.order(wire.Say(text="I am coming."))
     assert (desk.view.called, desk.view.message) == (False, "I am coming.")
+    desk.pass_s(11)
     desk.ask(wire.PressCall(), wire.Saved)
     assert len(desk.facts(f.CallPressed)) == 2
+
+
+def test_a_candidate_who_is_not_heard_can_call_again(desk):
+    desk.run_exam()
+    desk.ask(wire.PressCall(), wire.Saved)
+    desk.pass_s(60)
+    desk.ask(wire.PressCall(), wire.Saved)
+    assert len(desk.facts(f.CallPressed)) == 2
+
+
+def test_nobody_signs_in_or_leaves_while_the_session_before_is_not_sealed(desk):
+    session = desk.run_exam().session
+    desk.ask(wire.Submit())
+    for request in (wire.SignIn(name="Bob"), wire.Leave()):
+        with pytest.raises(Refused, match="still being completed"):
+            desk.ask(request)
+    desk.pass_s(16)
+    assert desk.view.state is State.SEALED
+    assert desk.ask(wire.SignIn(name="Bob")).session != session
+
+
+def test_a_session_that_is_ended_before_it_started_is_sealed_at_once(desk):
+    desk.prepare()
+    desk.ask(wire.SignIn(name="Ada"))
+    assert desk.order(wire.End(reason="left the room")).result == "succeeded"
+    desk.custody.tick()
+    assert desk.view.state is State.SEALED
+
+
+def test_nothing_is_added_to_a_sealed_ledger(desk):
+    desk.run_exam()
+    request = desk.segment()
+    session = desk.view.session
+    desk.finish()
+    before = desk.facts()
+    gap = wire.ReportGap(session=session, part=f.Part.CAPTURE, from_ms=0, to_ms=1, reason="late")
+    for late in (
+        wire.PressCall(),
+        wire.MoveLid(open=True),
+        gap,
+        request,
+        wire.ReportCameraEnd(session=session, reason="x"),
+    ):
+        with pytest.raises(Refused, match="sealed"):
+            desk.ask(late, wire.Saved)
+    assert desk.order(wire.Say(text="hello"), "o9").result == "rejected"
+    assert desk.order(wire.Pause(reason="x"), "o10").result == "rejected"
+    with pytest.raises(Refused):
+        desk.ask(wire.Begin())
+    assert desk.facts() == before
+    assert isinstance(before[-1], f.Sealed)
+
+
+def test_what_was_seen_in_one_exam_never_stands_in_anothers_ledger(desk):
+    first = desk.run_exam().session
+    late = desk.segment()
+    desk.finish()
+    desk.ask(wire.Leave())
+    desk.ask(wire.SignIn(name="Bob"))
+    before = desk.facts()
+    gap = wire.ReportGap(session=first, part=f.Part.CAPTURE, from_ms=0, to_ms=1, reason="late")
+    for request in (late, gap, wire.ReportCameraEnd(session=first, reason="x")):
+        with pytest.raises(Refused, match="not at this desk any more"):
+            desk.ask(request, wire.Saved)
+    own = wire.ReportCameraEnd(session=desk.view.session, reason="x")
+    with pytest.raises(Refused, match="not started"):
+        desk.ask(own, wire.Saved)
+    assert desk.facts() == before
+
+
+def test_a_booking_is_used_once(desk):
+    desk.prepare(bookings=(Booking(code="ABC123", candidate="Grace", exam="sample"),))
+    desk.ask(wire.SignIn(code="ABC123"))
+    desk.order(wire.End(reason="x"))
+    desk.custody.tick()
+    desk.ask(wire.Leave())
+    with pytest.raises(Refused, match="used at this desk already"):
+        desk.ask(wire.SignIn(code="ABC123"))
+
+
+def test_another_value_under_the_same_number_is_not_called_saved(desk):
+    desk.run_exam()
+    desk.ask(wire.SaveAnswer(question="q2", value="one", revision=1), wire.Saved)
+    with pytest.raises(Refused, match="newer answer"):
+        desk.ask(wire.SaveAnswer(question="q2", value="two", revision=1), wire.Saved)
+
+
+def test_an_order_for_another_session_leaves_no_trace_in_this_ones_ledger(desk):
+    desk.run_exam()
+    desk.order(wire.Pause(reason="x"), "o2", session="another")
+    assert desk.facts(f.OrderTaken) == []
+
+
+@pytest.mark.parametrize("number", [2**53, 2**64 - 1])
+def test_a_number_that_json_readers_do_not_agree_on_is_no_message(desk, number):
+    session = desk.run_exam().session
+    data = b'{"type":"ask_lines","v":1,"session":"%s","after":%d}' % (session.encode(), number)
+    reply = wire.decode(desk.custody.handle(data), wire.Reply)
+    assert isinstance(reply, wire.Denied) and reply.code == "bad_message"

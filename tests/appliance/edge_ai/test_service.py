@@ -126,7 +126,7 @@ def test_an_analysis_that_was_restarted_after_the_end_still_says_that_it_has_not
     desk = Desk()
     desk.show(State.SUBMITTED)
     desk.film(2)
-    assert desk.told(Drained) == [Drained(part="edge_ai", summary=None)]
+    assert desk.told(Drained) == [Drained(session="s-1", part="edge_ai", summary=None)]
 
 
 def test_each_session_is_drained_and_counts_for_itself():

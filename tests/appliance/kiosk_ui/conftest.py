@@ -165,7 +165,7 @@ class RealRoom:
 
     def seal(self):
         for part in (Part.CAPTURE, Part.EDGE_AI):
-            self.ask(wire.Drained(part=part), wire.Done)
+            self.ask(wire.Drained(session=self.view().session, part=part), wire.Done)
         self.custody.tick()
 
     def pass_ms(self, ms):
