@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 CLIP := build/demo_clip.mp4
 ARGS ?=
+# The older runtime needs numpy below 2 and has no wheels beyond CPython 3.11; elsewhere its tests skip and say so.
+OLDER_RUNTIME := $(shell $(PYTHON) -c 'import sys; print("build/tflite-venv/stamp" if sys.version_info < (3, 12) else "")')
 
-.PHONY: demo test check setup models bench clean
+.PHONY: demo test check setup setup-test models bench bench-vision clean
 
 demo: setup ## Runs broker, review server, console and one desk on this machine; ARGS="--help" lists what it takes
 	@$(BIN)/deskproctor demo $(ARGS)
@@ -21,7 +23,7 @@ check: setup-test ## Formatting, lint, types and who may import whom
 
 setup: $(VENV)/run.stamp $(CLIP)
 
-setup-test: setup $(VENV)/check.stamp
+setup-test: setup $(VENV)/check.stamp $(OLDER_RUNTIME)
 	@tests/system_parts
 
 $(VENV)/bin/python:
@@ -53,6 +55,21 @@ build/models-venv/stamp: appliance/edge_ai/models/recipe/requirements.txt
 	@$(PYTHON) -m venv build/models-venv
 	@build/models-venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< >&2
 	@touch $@
+
+build/tflite-venv/stamp: requirements/tflite.txt
+	@echo "Setting up: an environment for the older runtime ..." >&2
+	@$(PYTHON) -m venv build/tflite-venv
+	@build/tflite-venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< >&2
+	@touch $@
+
+build/mediapipe-venv/stamp: bench/mediapipe.txt
+	@echo "Setting up: an environment for MediaPipe ..." >&2
+	@$(PYTHON) -m venv build/mediapipe-venv
+	@build/mediapipe-venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $< >&2
+	@touch $@
+
+bench-vision: setup build/mediapipe-venv/stamp ## The detectors against bare invokes and MediaPipe
+	@$(BIN)/python -m bench vision
 
 bench: setup ## Benchmarks against peers and limits, as JSON; ARGS names some of them
 	@$(BIN)/python -m bench $(ARGS)

@@ -11,7 +11,11 @@ import msgspec
 from appliance.edge_ai.models.catalogue import Catalogue
 from appliance.panel.pins import load_pins
 from deskproctor import demo as demo_run
+from deskproctor.analyze import analyze
 from deskproctor.cameras import choose
+from deskproctor.compare import compare
+from deskproctor.detect import detect
+from deskproctor.evaluate import evaluate
 from deskproctor.hardware_sheet import load_parts, parts_table, pins_table, wiring_svg
 from deskproctor.screens import pick
 from deskproctor.site import Ports
@@ -80,6 +84,10 @@ def hardware(out: Path) -> None:
     (out / "pins.md").write_text(pins_table(pins))
     (out / "parts.md").write_text(parts_table(load_parts(pins)))
     say(f"Wrote wiring.svg, pins.md and parts.md to {out}.")
+
+
+for command in (detect, analyze, compare, evaluate):
+    main.add_command(command)
 
 
 def check_models() -> None:

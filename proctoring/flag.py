@@ -19,7 +19,7 @@ from proctoring.observation import Box, Observation
 Share = Annotated[float, Meta(ge=0, le=1)]
 Millis = Annotated[int, Meta(ge=0, le=3_600_000)]
 
-RULE_VERSION: Final = "1"
+RULE_VERSION: Final = "2"
 """Changes whenever the same observations could give other flags."""
 
 SCORES_KEPT: Final = 64

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,32 +34,35 @@ def covered(box: Box, by: Box) -> float:
     return shared / area(box) if area(box) else 0.0
 
 
-def overlaps(box: Floats, boxes: Floats) -> Floats:
-    """Intersection over union of one box with each of `boxes`, 0..1."""
-    corner = np.minimum(box[2:], boxes[:, 2:]) - np.maximum(box[:2], boxes[:, :2])
-    shared = np.prod(np.maximum(corner, 0.0), axis=1)
-    union = _areas(box[None]) + _areas(boxes) - shared
+def overlaps(these: Floats, those: Floats) -> Floats:
+    """Intersection over union, 0..1, of boxes (..., 4) with boxes of a shape that fits (as numpy broadcasts)."""
+    shared = _areas(np.maximum(these[..., :2], those[..., :2]), np.minimum(these[..., 2:], those[..., 2:]))
+    union = _areas(these[..., :2], these[..., 2:]) + _areas(those[..., :2], those[..., 2:]) - shared
     share: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
     return share
 
 
 def groups(boxes: Floats, scores: Floats, limit: float) -> Iterator[Places]:
     """The boxes in groups: the best of those left, first, and all that overlap it by more than `limit`."""
-    left = np.argsort(-scores, kind="stable")
-    while left.size:
-        near = overlaps(boxes[left[0]], boxes[left]) > limit
-        near[0] = True
-        yield left[near]
-        left = left[~near]
+    order = np.argsort(-scores, kind="stable")
+    near = overlaps(boxes[order, None], boxes[None, order]) > limit
+    np.fill_diagonal(near, True)
+    left = np.ones(len(order), np.bool_)
+    while left.any():
+        group = near[left.argmax()] & left
+        yield order[group]
+        left &= ~group
 
 
 def best_of_each_class(boxes: Floats, scores: Floats, classes: NDArray[Any], limit: float) -> Places:
     """Non-maximum suppression class by class: the places of the boxes to keep, best first."""
-    # Boxes of different classes are moved apart, so that one pass serves all classes.
-    apart = boxes + (classes[:, None] * (np.ptp(boxes) + 1.0 if boxes.size else 0.0)).astype(np.float32)
-    return np.array([group[0] for group in groups(apart, scores, limit)], np.intp)
+    sides = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    found = cv2.dnn.NMSBoxesBatched(sides.tolist(), scores.tolist(), classes.tolist(), 0.0, limit)
+    kept = np.asarray(found, np.intp).ravel()
+    return kept[np.argsort(-scores[kept], kind="stable")]
 
 
-def _areas(boxes: Floats) -> Floats:
-    areas: Floats = np.prod(np.maximum(boxes[:, 2:] - boxes[:, :2], 0.0), axis=1)
+def _areas(top_left: Floats, bottom_right: Floats) -> Floats:
+    sides = np.maximum(bottom_right - top_left, np.float32(0))
+    areas: Floats = sides[..., 0] * sides[..., 1]
     return areas

@@ -3,19 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from msgspec.structs import replace
 
 from appliance.edge_ai.boxes import contains, groups, middle
-from appliance.edge_ai.picture import (
-    WHOLE,
-    Bytes,
-    Floats,
-    Picture,
-    Placement,
-    Region,
-    array,
-    letterbox,
-    square_around,
-)
+from appliance.edge_ai.picture import Bytes, Floats, Picture, Placement, Region, array, letterbox
 from appliance.edge_ai.ports import Model
 from proctoring.observation import Face, height
 
@@ -31,41 +22,101 @@ SAME_FACE = 0.3
 # Below every policy's thresholds, above the noise.
 FLOOR = 0.2
 
-# A face lower than this share of the picture has fewer than 30 pixels in the network's square. At that size the back
-# of a head scores as high as a face that looks down; looked at again inside a square of this many times its height,
-# faces rise and backs of heads fall.
-SMALL = 1 / 6
-CLOSER_SIDE = 6.0
-CLOSER_LOOKS = 2
+# From here on a face counts as found: among labelled photos, real ones have 0.67 and more once they were looked at
+# again, and the most face-like of all else 0.46.
+CERTAIN = 0.6
+
+# A face is looked at again, and that look decides, where the first look is least to be trusted. Lower than a sixth of
+# the picture it has fewer than 30 pixels in the network's square, and the back of a head scores as high as a face
+# that looks down. Where it fills the picture it scores 0.25 to 0.6, for the network never saw a face without a room
+# around it. And a score in the middle is no answer.
+SMALL, LARGE = 1 / 6, 0.6
+DOUBTED = 0.7
+
+# Sides of the squares for those looks, as multiples of the face's height; black where they reach beyond the picture.
+# A small face is seen best with its surroundings, any other one nearer. Where the first of them is not sure either,
+# the mean of both counts: what only looks like a face does so at one size. Below HOPELESS it is no face already.
+WIDE, NARROW = 6.0, 3.0
+HOPELESS = 0.35
+
+# At a desk there is time for two faces in a frame, and none for those less than half as tall as the candidate's: no
+# rule counts them. In a single photo each one counts.
+LOOKS, PHOTO_LOOKS = 2, 8
+TALL_ENOUGH = 0.5
+
+# Where the first look finds nothing, the picture is shown at this part of the square's side, for a face too large.
+FARTHER = 2.0
 
 
 class FullRangeFaces:
-    """The detector. Faces below `floor`, 0..1, are not reported."""
+    """The detector. Faces below `floor`, 0..1, are not reported; `looks` doubtful ones get a second look."""
 
-    def __init__(self, model: Model, floor: float = FLOOR) -> None:
+    def __init__(
+        self, model: Model, floor: float = FLOOR, looks: int = LOOKS, tall_enough: float = TALL_ENOUGH
+    ) -> None:
+        """Faces lower than `tall_enough` times the tallest sure one are taken as the first look has them."""
         self._model = model
         self._floor = floor
+        self._looks = looks
+        self._tall_enough = tall_enough
+
+    @classmethod
+    def for_photos(cls, model: Model) -> FullRangeFaces:
+        """The detector for single photos: every face counts, and there is time to look."""
+        return cls(model, looks=PHOTO_LOOKS, tall_enough=0.0)
 
     def find(self, picture: Picture) -> tuple[Face, ...]:
-        """Every face, the most certain first. The largest small ones get a closer look, which then decides."""
-        found = self._look(picture, WHOLE)
-        small = sorted((face for face in found if height(face.box) < SMALL), key=lambda face: -height(face.box))
-        doubted = small[:CLOSER_LOOKS]
-        seen_again = [self._closer(picture, face) for face in doubted]
-        sure = [face for face in found if face not in doubted]
+        """Every face, the most certain first."""
+        found = self._look(*letterbox(picture, SIDE_PX)) or self._farther(picture)
+        doubtful = self._doubtful(found)
+        seen_again = [self._again(picture, face) for face in doubtful]
+        sure = [face for face in found if face not in doubtful]
         return _distinct([*sure, *(face for face in seen_again if face)])
 
-    def _look(self, picture: Picture, region: Region) -> tuple[Face, ...]:
-        square, placement = letterbox(picture, SIDE_PX, region)
+    def _doubtful(self, found: tuple[Face, ...]) -> list[Face]:
+        sure = max((height(face.box) for face in found if not _is_doubtful(face)), default=0.0)
+        doubtful = [face for face in found if _is_doubtful(face) and height(face.box) >= self._tall_enough * sure]
+        return sorted(doubtful, key=lambda face: -height(face.box))[: self._looks]
+
+    def _look(self, square: Bytes, placement: Placement) -> tuple[Face, ...]:
         outputs = {output.shape[-1]: output[0] for output in self._model.run(scaled(square)[None])}
         boxes, points, scores = decoded(outputs[4 + 2 * POINTS], outputs[1][:, 0], self._floor)
         return merged(boxes, points, scores, placement)
 
-    def _closer(self, picture: Picture, face: Face) -> Face | None:
+    def _farther(self, picture: Picture) -> tuple[Face, ...]:
+        found = self._look(*surrounded(picture, 0.5, 0.5, FARTHER * max(1.0, picture.shape)))
+        return tuple(face for face in found if height(face.box) > LARGE)
+
+    def _again(self, picture: Picture, face: Face) -> Face | None:
+        """The face as a nearer look sees it, if it does."""
+        sides = (WIDE, NARROW) if height(face.box) < SMALL else (NARROW, WIDE)
+        first = self._seen_within(picture, face, sides[0])
+        if first is None or not HOPELESS <= first.score < DOUBTED:
+            return first
+        second = self._seen_within(picture, face, sides[1])
+        mean = (first.score + (second.score if second else 0.0)) / 2
+        return replace(first, score=round(mean, 4)) if mean >= self._floor else None
+
+    def _seen_within(self, picture: Picture, face: Face, heights: float) -> Face | None:
         x, y = middle(face.box)
-        region = square_around(x, y, CLOSER_SIDE * height(face.box), picture.shape)
-        seen = [again for again in self._look(picture, region) if contains(again.box, x, y)]
-        return seen[0] if seen else None
+        seen = self._look(*surrounded(picture, x, y, heights * height(face.box)))
+        return next((again for again in seen if contains(again.box, x, y)), None)
+
+
+def surrounded(picture: Picture, x: float, y: float, side: float) -> tuple[Bytes, Placement]:
+    """A square around (x, y), RGB (192, 192, 3), black beyond the picture, and where the picture lies in it.
+
+    `side` is a share of the picture's height.
+    """
+    start, span = array([x, y]) - array([side / picture.shape, side]) / 2, array([side / picture.shape, side])
+    inside = Region(*start.clip(0, 1).tolist(), *(start + span).clip(0, 1).tolist())
+    part, scale = picture.cut(inside), SIDE_PX / (side * picture.height)
+    width, height_px = (min(SIDE_PX, max(2, 2 * round(length * scale / 2))) for length in (part.width, part.height))
+    left, top = np.rint((array(inside[:2]) - start) / span * SIDE_PX).astype(int).tolist()
+    left, top = min(left, SIDE_PX - width), min(top, SIDE_PX - height_px)
+    square = np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)
+    square[top : top + height_px, left : left + width] = part.rgb(width, height_px)
+    return square, Placement(inside, left, top, width, height_px)
 
 
 def scaled(square: Bytes) -> Floats:
@@ -98,6 +149,10 @@ def merged(boxes: Floats, points: Floats, scores: Floats, placement: Placement) 
         middle = placement.to_picture(np.tensordot(weights, points[group], axes=1))
         found.append(_face(float(scores[group[0]]), corners, middle))
     return tuple(found)
+
+
+def _is_doubtful(face: Face) -> bool:
+    return face.score < DOUBTED or not SMALL <= height(face.box) <= LARGE
 
 
 def _distinct(faces: list[Face]) -> tuple[Face, ...]:

@@ -7,6 +7,7 @@ Shrinking the planes before turning them into RGB touches a tenth of the bytes t
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import cv2
@@ -95,6 +96,19 @@ class Picture:
         """Width divided by height."""
         return self.width / self.height
 
+    @cached_property
+    def half(self) -> Picture:
+        """The picture at half its size; all who look share what was made.
+
+        Averaging keeps a phone of a few pixels from falling between the samples, and by halves it is some twenty
+        times as fast as by any other share; less than a half is left to interpolation.
+        """
+        return Picture(halved(self.luma), halved(self.blue), halved(self.red))
+
+    def grey(self, width: int) -> Bytes:
+        """The luma, halved until it is at most `width` wide."""
+        return self.luma if self.width <= width else self.half.grey(width)
+
     def cut(self, region: Region) -> Picture:
         """The part of the picture inside `region`, on even pixels; a view, nothing is copied."""
         left, right = (_even(share * self.width) for share in (region.left, region.right))
@@ -104,8 +118,10 @@ class Picture:
 
     def rgb(self, width: int, height: int) -> Bytes:
         """The picture as RGB of shape (height, width, 3), both even; the colours of BT.601, video range."""
+        if 2 * width <= self.width and 2 * height <= self.height:
+            return self.half.rgb(width, height)
         quarter = (width // 2, height // 2)
-        planes = [_shrunk(self.luma, (width, height)), _shrunk(self.blue, quarter), _shrunk(self.red, quarter)]
+        planes = [_resized(self.luma, (width, height)), _resized(self.blue, quarter), _resized(self.red, quarter)]
         stacked = np.concatenate([plane.ravel() for plane in planes]).reshape(height * 3 // 2, width)
         return np.asarray(cv2.cvtColor(stacked, cv2.COLOR_YUV2RGB_I420), np.uint8)
 
@@ -145,6 +161,12 @@ def _even(length: float) -> int:
     return 2 * round(length / 2)
 
 
-def _shrunk(plane: Bytes, size: tuple[int, int]) -> Bytes:
-    # Averaging keeps a phone of a few pixels from falling between the samples.
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_AREA), np.uint8)
+def _resized(plane: Bytes, size: tuple[int, int]) -> Bytes:
+    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+
+
+def halved(plane: Bytes) -> Bytes:
+    """A plane at half its size, each value the mean of four; an odd last row or column is left out."""
+    rows, columns = plane.shape[0] // 2, plane.shape[1] // 2
+    even = plane[: 2 * rows, : 2 * columns]
+    return np.asarray(cv2.resize(even, (columns, rows), interpolation=cv2.INTER_AREA), np.uint8)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from appliance.edge_ai.rules import rules_of
+from appliance.edge_ai import face_rules, identity_rules, rules, scene_rules
 from proctoring.fact import AnalysisSummary
 from proctoring.flag import Flag, feed_all
 from proctoring.observation import Observation
 from proctoring.policy import Policy
+
+RULES = (rules, face_rules, identity_rules, scene_rules)
+"""Where the rules stand; each module's come fresh for every session."""
 
 
 class SessionWatch:
@@ -16,7 +19,7 @@ class SessionWatch:
         """`zero_mono_ms` is the session's zero on the monotonic clock; `models` the SHA-256 of each by name."""
         self.session = session
         self.zero_mono_ms = zero_mono_ms
-        self._rules = rules_of(policy, models)
+        self._rules = [rule for part in RULES for rule in part.rules_of(policy, models)]
         self._models = models
         self._analysed = 0
         self._skipped = 0

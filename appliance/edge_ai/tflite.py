@@ -8,10 +8,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from appliance.edge_ai.picture import Floats
+from appliance.edge_ai.ports import Stored
 from proctoring.errors import DeskproctorError
 
 # The successor comes first: its int8 kernels are several times as fast on x86.
@@ -57,18 +57,20 @@ class TFLiteModel:
     def __init__(self, interpreter: Any) -> None:
         self._interpreter = interpreter
         self._input: int = interpreter.get_input_details()[0]["index"]
-        self._outputs: list[dict[str, Any]] = interpreter.get_output_details()
+        self._outputs = [
+            (int(detail["index"]), float(detail["quantization"][0]), int(detail["quantization"][1]))
+            for detail in interpreter.get_output_details()
+        ]
 
     def run(self, batch: NDArray[Any]) -> list[Floats]:
         """What the network says, whole numbers made into the numbers that they stand for."""
+        return [output.numbers(output.values) for output in self.stored(batch)]
+
+    def stored(self, batch: NDArray[Any]) -> list[Stored]:
+        """What the network says, as it holds it."""
         self._interpreter.set_tensor(self._input, batch)
         self._interpreter.invoke()
-        return [self._output(detail) for detail in self._outputs]
-
-    def _output(self, detail: dict[str, Any]) -> Floats:
-        values = np.asarray(self._interpreter.get_tensor(detail["index"]))
-        step, zero = detail["quantization"]
-        return (values.astype(np.float32) - zero) * np.float32(step) if step else values.astype(np.float32)
+        return [Stored(self._interpreter.get_tensor(index), step, zero) for index, step, zero in self._outputs]
 
 
 def _import(libraries: list[str]) -> tuple[str, ModuleType]:

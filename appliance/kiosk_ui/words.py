@@ -8,7 +8,7 @@ from typing import Final
 from proctoring.flag import Flag, FlagKind
 from proctoring.policy import Policy
 
-NOTICE: Final = "2026-1"
+NOTICE: Final = "2026-2"
 """The version of templates/notice.html. It goes into the ledger with the consent: change it with the words."""
 
 SAW: Final = {
@@ -81,7 +81,15 @@ def looked_for(policy: Policy) -> list[str]:
         (rules.face_absent.enabled, "your face is out of the picture for a while"),
         (rules.several_faces.enabled, "more than one face is near the camera"),
         (rules.second_person.enabled, "another person is near you"),
+        (rules.different_person.enabled, "the face in the picture is no longer the one that began the exam"),
+        (rules.looking_away.enabled, "you look away from the screen for longer than a glance"),
+        (rules.talking.enabled, "you seem to be talking"),
+        (rules.left_seat.enabled, "you seem to have left your seat"),
+        (rules.face_hidden.enabled, "something covers your face"),
         (rules.prohibited_object.enabled and things, f"something looks like {things}"),
-        (rules.camera_covered.enabled or rules.too_dark.enabled, "the camera is covered or the room is too dark"),
+        (
+            rules.camera_covered.enabled or rules.too_dark.enabled or rules.camera_moved.enabled,
+            "the camera is covered or moved, or the picture is too dark, too bright or not sharp",
+        ),
     )
     return [words for applies, words in table if applies]

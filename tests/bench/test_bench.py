@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
-from bench import analysis, custody, ledger, places, recording
+from bench import custody, face_path, ledger, places, recording, vision
 from bench.figures import NAMES
 from bench.turns import Turns, in_turn
+
+AGAINST_MEDIAPIPE = {"face_path_ms", "mediapipe_ms", "face_path_over_mediapipe", "one_face_over_mediapipe"}
 
 SMALLEST = {
     "ledger": (
@@ -20,18 +22,19 @@ SMALLEST = {
         lambda: custody.figures(answers=3, rounds=2),
         {"answers_per_s", "p50_ms", "p95_ms", "bare_inserts_per_s", "answer_over_bare"},
     ),
-    "analysis": (
-        lambda: analysis.figures(count=2),
+    "vision": (
+        lambda: vision.figures(rounds=2, each=2, face_rounds=1),
         {
             "pictures",
             "runtime",
             "frames",
             "ms_per_frame",
-            "p95_ms_per_frame",
             "invoke_ms_per_frame",
             "pipeline_over_invoke",
             "peak_rss_mb",
-        },
+            "mediapipe",
+        }
+        | (AGAINST_MEDIAPIPE if face_path.PEER_PYTHON.exists() else set()),
     ),
     "recording": (
         lambda: recording.figures(seconds=3, rounds=1),
@@ -57,6 +60,11 @@ def test_benchmarks_leave_nothing_behind():
     with places.folder_on_disk() as folder:
         (folder / "something").write_text("written")
     assert not folder.exists()
+
+
+def test_without_mediapipe_the_face_path_says_what_is_missing(tmp_path, monkeypatch):
+    monkeypatch.setattr(face_path, "PEER_PYTHON", tmp_path / "none")
+    assert face_path.figures(rounds=1) == {"mediapipe": face_path.MISSING}
 
 
 def test_pictures_come_from_the_simulated_camera_where_there_is_no_clip(tmp_path, monkeypatch):

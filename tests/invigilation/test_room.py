@@ -165,12 +165,23 @@ def test_a_flag_becomes_an_alert_in_plain_words_with_its_picture(watching, desk)
     assert watching.card().lamp is Lamp.LOOK and watching.card().last_alert == alert.id
 
 
+ABOUT_THE_EQUIPMENT = {
+    FlagKind.CAMERA_COVERED,
+    FlagKind.CAMERA_MOVED,
+    FlagKind.CAMERA_FROZEN,
+    FlagKind.TOO_DARK,
+    FlagKind.TOO_BRIGHT,
+    FlagKind.BLURRED,
+    FlagKind.ANALYSIS_ABSENT,
+}
+
+
 @pytest.mark.parametrize("kind", FlagKind)
 def test_every_kind_of_flag_has_words_and_only_technical_kinds_are_technical(watching, desk, kind):
     watching.take(desk.facts(desk.raised(kind)))
     (alert,) = watching.told("alert")
     assert alert.words and "_" not in alert.words
-    assert alert.technical is (kind in {FlagKind.CAMERA_COVERED, FlagKind.TOO_DARK})
+    assert alert.technical is (kind in ABOUT_THE_EQUIPMENT)
 
 
 def test_an_alert_ends_with_its_flag(watching, desk):

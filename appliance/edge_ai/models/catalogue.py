@@ -27,6 +27,8 @@ class Package(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=T
     version: str
     integrity: str = ""
     """Empty where the archive differs from machine to machine and every file taken from it is hashed by itself."""
+    source: bool = False
+    """Its registry has only the source archive, whose `integrity` must then be given."""
 
 
 class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):

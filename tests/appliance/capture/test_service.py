@@ -170,7 +170,9 @@ def test_the_next_session_at_the_desk_starts_anew(desk: Desk) -> None:
 def test_a_video_that_ends_is_reported_once_and_its_last_picture_is_kept(cinema: Desk) -> None:
     cinema.begin()
     cinema.run_ms(8000)
-    assert cinema.custody.asked_for(ReportCameraEnd) == [ReportCameraEnd(session=cinema.view.session, reason="video ended")]
+    assert cinema.custody.asked_for(ReportCameraEnd) == [
+        ReportCameraEnd(session=cinema.view.session, reason="video ended")
+    ]
     assert cinema.stored[-1].ended_by is EndedBy.CAMERA
     assert sum(segment.frames for segment in cinema.stored) == 50
     offered = len(cinema.pane.frames)

@@ -1,3 +1,4 @@
+import cv2
 import numpy as np
 import pytest
 
@@ -22,3 +23,24 @@ def test_half_black_half_white_has_the_widest_spread():
 def test_the_noise_of_a_sensor_is_no_spread():
     noise = np.random.default_rng(2).normal(40, 12, (720, 1280, 1)).clip(0, 255).astype(np.uint8)
     assert measure(from_rgb(np.repeat(noise, 3, axis=2))).spread < 0.01
+
+
+def test_burnt_out_parts_are_glare():
+    third = np.full((360, 640, 3), 120, np.uint8)
+    third[:120] = 255
+    assert measure(from_rgb(third)).glare == pytest.approx(1 / 3, abs=0.03)
+
+
+def test_blur_takes_the_sharpness_away_whatever_is_shown():
+    detailed = cv2.resize(np.random.default_rng(1).integers(0, 255, (45, 80, 3)).astype(np.uint8), (1280, 720))
+    sharp, soft, lost = (
+        measure(from_rgb(cv2.GaussianBlur(detailed, (0, 0), sigma))).sharpness for sigma in (0.1, 6, 16)
+    )
+    assert sharp > soft > 1.5 * lost
+
+
+def test_shaking_along_one_direction_is_blur_too():
+    cards = cv2.resize(
+        np.random.default_rng(1).integers(0, 255, (45, 80, 3)).astype(np.uint8), (1280, 720), interpolation=0
+    )
+    assert measure(from_rgb(cv2.blur(cards, (61, 1)))).sharpness < 0.6 * measure(from_rgb(cards)).sharpness

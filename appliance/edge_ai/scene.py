@@ -1,0 +1,166 @@
+"""What the picture as a whole does: whether the camera still looks where it did, and whether the picture lives.
+
+The background of the start view is kept as ORB features (Rublee et al. 2011) and found again once a second; people
+are left out on both sides, for they move and the camera does not. What shows another place altogether has no shift
+that could be measured and says nothing here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from appliance.edge_ai.objects import PERSON
+from appliance.edge_ai.picture import Bytes, Floats, Picture, array
+from proctoring.observation import Box, Face, Item, Point, Scene
+
+# Finding the background again costs some 4 ms, and a camera that was moved stays moved.
+SHIFT_EVERY_MS: Final = 1000
+BACKGROUND_PX: Final = 400
+FEATURES: Final = 300
+
+# Descriptors of 256 bits; unrelated ones differ in half of them.
+SAME_FEATURE: Final = 50
+
+# A shift counts when this many features moved alike to within three pixels, and half of those found again did.
+ENOUGH: Final = 12
+AGREEMENT: Final = 0.5
+ALIKE_PX: Final = 3.0
+
+# What moved: a picture this narrow has no sensor noise left, and a step of twelve shows on a screen.
+MOTION_PX: Final = 160
+MOTION_STEP: Final = 12
+
+# Every fourth row is enough to tell two pictures of a live sensor apart.
+ROWS: Final = np.s_[::4]
+
+
+class SceneWatch:
+    """Follows one camera through a session; starts anew when time goes back, for that is a new session."""
+
+    def __init__(self) -> None:
+        self._at_ms = self._shift_due_ms = 0
+        self._persons: tuple[Box, ...] = ()
+        self._begin()
+
+    def measure(
+        self, picture: Picture, at_ms: int, faces: tuple[Face, ...] | None, items: tuple[Item, ...] | None
+    ) -> Scene:
+        """What this frame says; `faces` and `items` are what was found in it, None where nobody looked."""
+        if at_ms < self._at_ms:
+            self._begin()
+        self._at_ms = at_ms
+        if items is not None:
+            self._persons = tuple(item.box for item in items if item.label == PERSON)
+        return Scene(
+            shift=self._shift(picture, (*self._persons, *(face.box for face in faces or ()))),
+            still_ms=self._stillness.lasts_ms(picture.luma, at_ms),
+            motion=self._motion.share(picture.grey(MOTION_PX)),
+        )
+
+    def _begin(self) -> None:
+        self._background, self._stillness, self._motion = Background(), Stillness(), Motion()
+        self._persons, self._shift_due_ms = (), 0
+
+    def _shift(self, picture: Picture, people: tuple[Box, ...]) -> float | None:
+        if self._at_ms < self._shift_due_ms:
+            return None
+        self._shift_due_ms = self._at_ms + SHIFT_EVERY_MS
+        return self._background.shift(picture.grey(BACKGROUND_PX), people)
+
+
+class Stillness:
+    """Tells for how long a picture has been the same in every value."""
+
+    def __init__(self) -> None:
+        self._rows: Bytes | None = None
+        self._since_ms = 0
+
+    def lasts_ms(self, luma: Bytes, at_ms: int) -> int:
+        """Since when nothing has changed, as of now: 0 for a picture that differs from the one before."""
+        rows = luma[ROWS]
+        if self._rows is None or not np.array_equal(rows, self._rows):
+            self._rows, self._since_ms = rows.copy(), at_ms
+        return at_ms - self._since_ms
+
+
+class Motion:
+    """Tells how much of a picture differs from the one before."""
+
+    def __init__(self) -> None:
+        self._last: Bytes | None = None
+
+    def share(self, small: Bytes) -> float | None:
+        """0..1, or None for the first picture."""
+        last, self._last = self._last, small.copy()
+        if last is None or last.shape != small.shape:
+            return None
+        return round(np.count_nonzero(cv2.absdiff(small, last) > MOTION_STEP) / small.size, 4)
+
+
+class Features(NamedTuple):
+    """Where something stands out in a picture (n, 2), in pixels, and what it looks like there (n, 32)."""
+
+    points: Floats
+    descriptors: NDArray[np.uint8]
+
+
+class Background:
+    """The first view with enough in it, people left out, and how far it has moved since."""
+
+    def __init__(self) -> None:
+        self._orb = cv2.ORB.create(FEATURES, edgeThreshold=12, patchSize=24, fastThreshold=8)
+        self._matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
+        self._start: Features | None = None
+
+    def shift(self, grey: Bytes, people: Sequence[Box]) -> float | None:
+        """How far the view's middle has moved, in widths of the picture; None where too little is known again."""
+        seen = self._features(grey, people)
+        if seen is None:
+            return None
+        if self._start is None:
+            self._start = seen
+        way = displacement(*self._known_again(self._start, seen), middle_of(grey))
+        return None if way is None else round(way / grey.shape[1], 4)
+
+    def _features(self, grey: Bytes, people: Sequence[Box]) -> Features | None:
+        points, descriptors = self._orb.detectAndCompute(grey, without(people, grey))
+        if len(points) < ENOUGH:
+            return None
+        return Features(array([point.pt for point in points]), np.asarray(descriptors, np.uint8))
+
+    def _known_again(self, start: Features, seen: Features) -> tuple[Floats, Floats]:
+        pairs = self._matcher.match(start.descriptors, seen.descriptors)
+        same = [pair for pair in pairs if pair.distance <= SAME_FEATURE]
+        return start.points[[pair.queryIdx for pair in same]], seen.points[[pair.trainIdx for pair in same]]
+
+
+def displacement(before: Floats, after: Floats, of: Point) -> float | None:
+    """How far a point moves where most points (n, 2) went together from `before` to `after`, else None.
+
+    They may have been turned and scaled as well; RANSAC finds which of them agree.
+    """
+    if len(before) < ENOUGH:
+        return None
+    turned, agree = cv2.estimateAffinePartial2D(before, after, ransacReprojThreshold=ALIKE_PX)
+    if turned is None or np.count_nonzero(agree) < max(ENOUGH, AGREEMENT * len(before)):
+        return None
+    return float(np.linalg.norm(turned @ (*of, 1.0) - np.asarray(of)))
+
+
+def middle_of(plane: Bytes) -> Point:
+    """The middle of a plane, in pixels."""
+    return plane.shape[1] / 2, plane.shape[0] / 2
+
+
+def without(people: Sequence[Box], plane: Bytes) -> Bytes:
+    """A mask of the plane's size: 0 where people are, 255 elsewhere."""
+    mask = np.full(plane.shape, 255, np.uint8)
+    rows, columns = plane.shape
+    for left, top, right, bottom in people:
+        mask[int(top * rows) : int(bottom * rows) + 1, int(left * columns) : int(right * columns) + 1] = 0
+    return mask

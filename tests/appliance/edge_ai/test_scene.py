@@ -1,0 +1,105 @@
+import cv2
+import numpy as np
+import pytest
+
+from appliance.edge_ai.picture import from_rgb
+from appliance.edge_ai.scene import Background, SceneWatch, displacement
+from proctoring.observation import Face, Item
+
+RNG = np.random.default_rng(5)
+
+
+def room(shift=0, down=0, noise=0.0):
+    """A wall of coloured cards, seen by a camera that was moved by some pixels."""
+    small = np.random.default_rng(1).integers(30, 220, (60, 100, 3)).astype(np.uint8)
+    wall = cv2.resize(small, (1600, 960), interpolation=cv2.INTER_NEAREST)
+    seen = wall[120 + down : 840 + down, 160 + shift : 1440 + shift].astype(np.float32)
+    return seen + RNG.normal(0, noise, seen.shape) if noise else seen
+
+
+def picture(rgb):
+    return from_rgb(rgb.clip(0, 255).astype(np.uint8))
+
+
+def with_person(rgb, left):
+    """A plain figure somewhere in front of the wall, and the box that a detector would give."""
+    rgb = rgb.copy()
+    rgb[160:, left : left + 300] = np.random.default_rng(2).integers(0, 255, (7, 3, 3)).repeat(80, 0).repeat(100, 1)
+    return rgb, Item("person", 0.9, (left / 1280, 160 / 720, (left + 300) / 1280, 1.0))
+
+
+def shifts(*frames):
+    watch = SceneWatch()
+    return [watch.measure(picture(rgb), 1000 * n, (), items).shift for n, (rgb, items) in enumerate(frames)]
+
+
+@pytest.mark.parametrize(("right", "down"), [(0, 0), (30, 0), (100, 60), (150, 0)])
+def test_a_moved_camera_is_measured_in_widths_of_the_picture(right, down):
+    start, moved = shifts((room(noise=4), ()), (room(right, down, noise=4), ()))
+    assert start == 0
+    assert moved == pytest.approx(np.hypot(right, down) / 1280, abs=0.006)
+
+
+def test_a_person_who_moves_is_no_moved_camera():
+    before, after = with_person(room(), 200), with_person(room(), 700)
+    assert shifts((before[0], (before[1],)), (after[0], (after[1],)))[-1] == pytest.approx(0, abs=0.004)
+
+
+def test_another_place_altogether_and_a_plain_wall_say_nothing(plain):
+    other = cv2.resize(
+        RNG.integers(30, 220, (60, 100, 3)).astype(np.uint8), (1280, 720), interpolation=cv2.INTER_NEAREST
+    )
+    assert shifts((room(), ()), (other, ()))[-1] is None
+    assert SceneWatch().measure(plain(128), 0, (), ()).shift is None
+
+
+def test_the_view_is_compared_once_a_second_and_persons_are_remembered_in_between():
+    watch = SceneWatch()
+    rgb, person = with_person(room(), 200)
+    looks = [
+        watch.measure(picture(rgb), at_ms, (), (person,) if at_ms == 0 else None).shift for at_ms in (0, 500, 1000)
+    ]
+    assert looks == [0, None, 0]
+
+
+def test_a_new_session_starts_from_the_view_that_it_has():
+    watch = SceneWatch()
+    assert watch.measure(picture(room()), 5000, (), ()).shift == 0
+    assert watch.measure(picture(room(100)), 6000, (), ()).shift > 0.05
+    assert watch.measure(picture(room(100)), 0, (), ()) == watch.measure(picture(room(100)), 0, (), ()).__class__(
+        shift=0, still_ms=0, motion=None
+    )
+
+
+def test_only_a_picture_that_repeats_exactly_is_still():
+    watch, frozen = SceneWatch(), picture(room(noise=2))
+    still = [watch.measure(seen, 125 * n, (), ()).still_ms for n, seen in enumerate([frozen, frozen, frozen])]
+    assert still == [0, 125, 250]
+    assert watch.measure(picture(room(noise=2)), 375, (), ()).still_ms == 0
+
+
+def test_motion_is_the_share_that_changed():
+    watch = SceneWatch()
+    half = room()
+    half[:, 640:] = 255 - half[:, 640:]
+    assert watch.measure(picture(room()), 0, (), ()).motion is None
+    assert watch.measure(picture(room(noise=2)), 125, (), ()).motion == pytest.approx(0, abs=0.01)
+    assert 0.3 < watch.measure(picture(half), 250, (), ()).motion <= 0.5
+
+
+def test_faces_are_left_out_too():
+    everywhere = Face(0.9, (0.0, 0.0, 1.0, 1.0))
+    assert SceneWatch().measure(picture(room()), 0, (everywhere,), None).shift is None
+
+
+def test_points_that_go_their_own_ways_have_no_displacement():
+    before = RNG.uniform(0, 300, (40, 2)).astype(np.float32)
+    assert displacement(before, before + np.float32([9, 0]), (150, 80)) == pytest.approx(9, abs=0.1)
+    assert displacement(before, RNG.permutation(before), (150, 80)) is None
+    assert displacement(before[:5], before[:5], (150, 80)) is None
+
+
+def test_the_start_is_the_first_view_with_something_in_it():
+    background, grey = Background(), picture(room()).luma[::4, ::4].copy()
+    assert background.shift(np.zeros_like(grey), ()) is None
+    assert background.shift(grey, ()) == 0
