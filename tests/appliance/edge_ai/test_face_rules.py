@@ -124,9 +124,15 @@ def test_talking_needs_half_a_second_and_starts_again_with_a_new_session():
 
 
 def test_a_hidden_face_is_flagged_only_where_somebody_measured_it():
-    assert flags(at_8_fps(lambda _: [face()], 8)) == []
-    (flag,) = flags(at_8_fps(lambda _: [face(hidden=0.9)], 8))
+    hidden = replace(POLICY.rules.face_hidden, enabled=True)
+    policy = replace(POLICY, rules=replace(POLICY.rules, face_hidden=hidden))
+    assert flags(at_8_fps(lambda _: [face()], 8), policy) == []
+    (flag,) = flags(at_8_fps(lambda _: [face(hidden=0.9)], 8), policy)
     assert flag.kind is FlagKind.FACE_HIDDEN
+
+
+def test_what_nothing_measures_is_off_so_that_candidates_are_not_told_of_it():
+    assert POLICY.rules.face_hidden.enabled is False
 
 
 @pytest.fixture(scope="module")
