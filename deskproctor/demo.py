@@ -29,6 +29,8 @@ Say = Callable[[str], None]
 
 PREPARE_S: Final = 30.0
 SEAL_S: Final = 90.0
+LIVE_MS: Final = 30_000
+"""How long the played candidate sits before a live camera."""
 WHO: Final = Who(name="Ada Example")
 
 
@@ -63,8 +65,10 @@ def play(options: Options, screen: Screen, say: Say) -> Summary:
         custody = CustodyLink(site.desk)
         wait_for(lambda: newest(custody).prepared, PREPARE_S, "the desk to receive its exams")
         say(f"The candidate is played in {screen.name}.")
+        live = options.camera["source"] != "video"
         with screen:
-            Candidate(screen, WHO).sit(site.kiosk_url, until=lambda: newest(custody).camera_ended)
+            candidate = Candidate(screen, WHO)
+            candidate.sit(site.kiosk_url, until=lambda: is_over(newest(custody), SystemClock().mono_ms(), live))
         say("The exam is handed in; waiting for the seal and the server's receipts ...")
         session = newest(custody).session
         wait_for(lambda: newest(custody).state is State.SEALED, SEAL_S, "the session to be sealed")
@@ -114,6 +118,12 @@ def told(alert: Alert) -> str:
     """An alert as one line."""
     when = "before the exam" if alert["start_s"] is None else f"{alert['start_s']:7.1f} s"
     return f"  {when}  {'technical' if alert['technical'] else 'alert'}: {alert['words']}"
+
+
+def is_over(view: wire.View, mono_ms: int, live: bool) -> bool:
+    """Whether the played candidate hands in: the clip has ended, or a live camera, which never does, ran long enough."""
+    running_ms = 0 if view.zero_mono_ms is None else mono_ms - view.zero_mono_ms
+    return view.camera_ended or (live and running_ms > LIVE_MS)
 
 
 def newest(custody: CustodyLink) -> wire.View:
