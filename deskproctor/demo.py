@@ -121,7 +121,7 @@ def told(alert: Alert) -> str:
 
 
 def is_over(view: wire.View, mono_ms: int, live: bool) -> bool:
-    """Whether the played candidate hands in: the clip has ended, or a live camera, which never does, ran long enough."""
+    """Whether the played candidate hands in: the clip has ended, or a live camera, which never does, ran its time."""
     running_ms = 0 if view.zero_mono_ms is None else mono_ms - view.zero_mono_ms
     return view.camera_ended or (live and running_ms > LIVE_MS)
 
