@@ -60,6 +60,9 @@ def wait_until(condition: Callable[[], object], what: str = "it", seconds: float
 class Site(Protocol):
     """A broker under test."""
 
+    writes_before_it_acknowledges: bool
+    """Whether what it acknowledged outlives its crash."""
+
     def bus(
         self, user: str, client_id: str = "", will: Will | None = None, report: ReportGarbled | None = None
     ) -> Bus:
@@ -79,6 +82,8 @@ class Site(Protocol):
 
 
 class SimulatedSite:
+    writes_before_it_acknowledges = True
+
     def __init__(self) -> None:
         self._broker = SimulatedBroker()
 
@@ -147,6 +152,8 @@ class RealSite:
 
 
 class EmbeddedSite(RealSite):
+    writes_before_it_acknowledges = True
+
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._broker = EmbeddedBroker(folder / "broker", USERS)
@@ -165,6 +172,8 @@ class EmbeddedSite(RealSite):
 
 
 class MosquittoSite(RealSite):
+    writes_before_it_acknowledges = False  # it saves after the change, in its own time
+
     def __init__(self, folder: Path) -> None:
         super().__init__()
         self._folder = folder

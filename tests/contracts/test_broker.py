@@ -204,6 +204,10 @@ def test_the_console_cannot_give_receipts(site: Site) -> None:
 
 
 def test_a_broker_that_crashes_and_comes_back_loses_nothing_in_flight(site: Site) -> None:
+    """In flight is what no broker has acknowledged: all of it is sent again. Of what was acknowledged just before the
+    crash, a broker that acknowledges before it writes may lose some; that is why nobody takes PUBACK for delivery.
+    """
+    owed = {str(n) for n in range(0 if site.writes_before_it_acknowledges else 100, 200)}
     _, heard = listening(site, "server")
     desk = site.bus("desk-1")
     start(desk)
@@ -212,7 +216,7 @@ def test_a_broker_that_crashes_and_comes_back_loses_nothing_in_flight(site: Site
     site.crash()
     send(desk, *range(100, 200))
     site.start()
-    wait_until(lambda: len(without_hello(heard.once)) == 200, "all 200 messages over the crash", seconds=60)
+    wait_until(lambda: owed <= set(without_hello(heard.once)), f"{len(owed)} messages over the crash", seconds=60)
     assert without_hello(heard.once)[-1] == "199"
 
 
