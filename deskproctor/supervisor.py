@@ -9,7 +9,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -46,11 +46,10 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 class Child:
     """One supervised process."""
 
-    def __init__(self, program: Program, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(self, program: Program) -> None:
         self.program = program
         self.restarts = 0
         self.first_line = b""
-        self._environment = environment
         self._wait_s = FIRST_WAIT_S
         self._due_s = 0.0
         self.process = self._start()
@@ -63,7 +62,6 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if self.program.ready_line else log,
                 stderr=log,
-                env=self._environment,
                 start_new_session=True,
             )
 
