@@ -7,7 +7,7 @@ ARGS ?=
 # The older runtime needs numpy below 2 and has no wheels beyond CPython 3.11; elsewhere its tests skip and say so.
 OLDER_RUNTIME := $(shell $(PYTHON) -c 'import sys; print("build/tflite-venv/stamp" if sys.version_info < (3, 12) else "")')
 
-.PHONY: demo test check setup setup-test models bench bench-vision clean
+.PHONY: demo test check setup setup-test models bench bench-vision bench-stress bench-hours bench-faults clean
 
 demo: setup ## Runs broker, review server, console and one desk on this machine; ARGS="--help" lists what it takes
 	@$(BIN)/deskproctor demo $(ARGS)
@@ -71,8 +71,17 @@ build/mediapipe-venv/stamp: bench/mediapipe.txt
 bench-vision: setup build/mediapipe-venv/stamp ## The detectors against bare invokes and MediaPipe
 	@$(BIN)/python -m bench vision
 
+bench-stress: setup ## An exam beside busy processors: ARGS="--seconds 90"
+	@$(BIN)/python -m bench.stress $(ARGS)
+
+bench-hours: setup ## False flags in an hour of clips in which nothing is wrong: ARGS="CLIP..."
+	@$(BIN)/python -m bench.hours $(ARGS)
+
 bench: setup ## Benchmarks against peers and limits, as JSON; ARGS names some of them
 	@$(BIN)/python -m bench $(ARGS)
+
+bench-faults: setup ## Kills and power cuts in mid-exam, counted (root for the cuts); ARGS="--kills 300 --power-cuts 100 --json"
+	@$(BIN)/python -m bench.faults $(ARGS)
 
 clean: ## Takes away everything that was set up or built
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

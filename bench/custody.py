@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
+import pyrage
 import tomli_w
 
 from appliance.runtime.clock import SystemClock, stamp
@@ -23,6 +24,7 @@ from appliance.runtime.settings import Desk
 from bench.figures import Figures
 from bench.places import folder_on_disk
 from bench.turns import in_turn, seconds
+from deskproctor.enrolment import enrol
 from proctoring import ledger, wire
 from proctoring.exam import Exam, TextQuestion
 from proctoring.fact import Answered
@@ -77,6 +79,7 @@ def running_custody(folder: Path) -> Iterator[CustodyLink]:
 
 def start(desk: Desk) -> subprocess.Popen[bytes]:
     settings = desk.data_dir / "desk.toml"
+    enrol(desk.data_dir / "authority", desk.data_dir, desk.desk)
     table = {"desk": desk.desk, "run_dir": str(desk.run_dir), "data_dir": str(desk.data_dir)}
     # No other part runs here, so none is missed.
     settings.write_text(tomli_w.dumps({**table, "custody": {"expected": []}}))
@@ -85,7 +88,8 @@ def start(desk: Desk) -> subprocess.Popen[bytes]:
 
 def begin_exam(link: CustodyLink) -> None:
     link.ask(wire.AskView(), wire.View, START_S)
-    prepare = wire.Prepare(exams=(EXAM,), policy=Policy(), walk_in_exam=EXAM.id)
+    server = pyrage.x25519.Identity.generate().to_public()
+    prepare = wire.Prepare(exams=(EXAM,), policy=Policy(), walk_in_exam=EXAM.id, recipients=(str(server),))
     outcome = link.ask(wire.TakeOrder(order=order(prepare)), wire.OrderOutcome)
     assert outcome.result == "succeeded", outcome.reason
     for step in (wire.SignIn(name="Ada"), wire.Consent(notice="1"), wire.FinishCheck(), wire.Begin()):

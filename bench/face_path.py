@@ -1,10 +1,10 @@
 """Our face path against MediaPipe's FaceMesh in Python: the same clip, in turns, on the same one processor.
 
 Each finds the faces of a frame and lays a mesh over the nearest. We are given I420, as the camera's owner offers it,
-and MediaPipe RGB, as it asks. FaceMesh looks for further faces only while it has fewer than it was told to expect:
-told to expect two it notices a second person in any frame, as ours does, and that is `face_path_over_mediapipe`; as
-it comes it expects one, follows that one and looks for no other: `one_face_over_mediapipe`. Both are our frames per
-second over its own, so more is better.
+and MediaPipe RGB, as it asks. Both follow a face by its mesh. As it comes, FaceMesh expects one face and looks for no
+other while it has that one: `face_path_over_mediapipe`. Ours looks for further faces twice a second; told to expect
+two, FaceMesh does in each frame: `face_path_over_two_faces`. Both are our frames per second over its own, so more is
+better.
 """
 
 from __future__ import annotations
@@ -22,11 +22,13 @@ import cv2
 import numpy as np
 
 from appliance.edge_ai.assembly import Networks
+from appliance.edge_ai.face_path import FacePath
 from appliance.edge_ai.faces import FullRangeFaces
 from appliance.edge_ai.landmarks import FaceLandmarks
 from appliance.edge_ai.picture import Picture, from_i420
 from appliance.edge_ai.rules import FACES
 from appliance.edge_ai.settings import EdgeAISettings
+from appliance.runtime.frames import Frame
 from bench.figures import Figures
 from bench.places import BUILD, folder_on_disk, frames
 from bench.turns import Turns, in_turn
@@ -46,23 +48,20 @@ def figures(rounds: int) -> Figures:
     if not PEER_PYTHON.exists():
         return {"mediapipe": MISSING}
     settings = Recording()
-    pictures = [
-        from_i420(frame.planes, frame.head.width, frame.head.height)
-        for frame in islice(frames(settings, settings.frames_per_s), SHOWN)
-    ]
+    shown = list(islice(frames(settings, settings.frames_per_s), SHOWN))
     with ExitStack() as stack:
         stack.enter_context(one_processor())
-        path = saved(pictures, stack.enter_context(folder_on_disk()))
-        several, one = (stack.enter_context(peer(path, most)) for most in (2, 1))
-        ours = OurPath(pictures)
-        against_several = in_turn(rounds, ours.lap, several.lap)
+        path = saved(shown, stack.enter_context(folder_on_disk()))
+        one, two = (stack.enter_context(peer(path, most)) for most in (1, 2))
+        ours = OurPath(shown)
         against_one = in_turn(rounds, ours.lap, one.lap)
+        against_two = in_turn(rounds, ours.lap, two.lap)
     return {
         "mediapipe": "0.10.21",
-        "face_path_ms": 1000 * against_several.ours_s / SHOWN,
-        "mediapipe_ms": 1000 * against_several.bare_s / SHOWN,
-        "face_path_over_mediapipe": faster(against_several),
-        "one_face_over_mediapipe": faster(against_one),
+        "face_path_ms": 1000 * against_one.ours_s / SHOWN,
+        "mediapipe_ms": 1000 * against_one.bare_s / SHOWN,
+        "face_path_over_mediapipe": faster(against_one),
+        "face_path_over_two_faces": faster(against_two),
     }
 
 
@@ -72,19 +71,18 @@ def faster(turns: Turns) -> float:
 
 
 class OurPath:
-    """Detector and mesh, one thread each."""
+    """The desk's own, without its eyes, one thread each."""
 
-    def __init__(self, pictures: list[Picture]) -> None:
+    def __init__(self, shown: list[Frame]) -> None:
         networks = Networks(EdgeAISettings(threads=1))
-        self._faces = FullRangeFaces(networks.load(FACES))
-        self._landmarks = FaceLandmarks(networks.load(MESH))
-        self._pictures = pictures
+        self._path = FacePath(FullRangeFaces(networks.load(FACES)), FaceLandmarks(networks.load(MESH)))
+        self._shown = shown
         self.lap()
 
     def lap(self) -> None:
-        """Every picture once."""
-        for picture in self._pictures:
-            self._landmarks.measure(picture, self._faces.find(picture))
+        """Every frame once, a session of its own; raises where no face was seen in one."""
+        found = [self._path.follow(picture_of(frame), frame.head.mono_ms) for frame in self._shown]
+        assert all(found), "not every frame has a face"
 
 
 class Peer:
@@ -125,8 +123,14 @@ def one_processor() -> Iterator[None]:
         cv2.setNumThreads(threads)
 
 
-def saved(pictures: list[Picture], folder: Path) -> Path:
-    """The pictures as RGB in a file."""
+def picture_of(frame: Frame) -> Picture:
+    """A fresh view of the frame: nothing that was made of it in the lap before is left."""
+    return from_i420(frame.planes, frame.head.width, frame.head.height)
+
+
+def saved(shown: list[Frame], folder: Path) -> Path:
+    """The frames as RGB in a file."""
     path = folder / "frames.npy"
+    pictures = [picture_of(frame) for frame in shown]
     np.save(path, np.stack([picture.rgb(picture.width, picture.height) for picture in pictures]))
     return path

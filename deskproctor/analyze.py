@@ -15,6 +15,7 @@ from appliance.edge_ai.settings import EdgeAISettings
 from deskproctor.offline import SESSION, Pictures, Watched, in_video, read_policy, watch
 from deskproctor.person import PersonFinder
 from deskproctor.report import write_report
+from deskproctor.soundtrack import heard_in
 from proctoring.errors import DeskproctorError
 from proctoring.flag import Flag, Why
 from proctoring.policy import Policy, Recording
@@ -88,12 +89,16 @@ def analysed(video: Path, policy: Policy, reference: Path | None) -> tuple[Watch
     pictures = Pictures(video, policy.recording, settings.frames_per_s)
     networks = Networks(settings)
     photo = PersonFinder(networks).person(reference) if reference else None
-    analyser, models, runtime = analysis(settings, networks, photo)
+    analyser, models, runtime = analysis(settings, networks)
+    analyser.begin(photo, policy.identity)
+    voices = heard_in(video, pictures.start_ms)
+    models = models | voices.models
     watcher = SessionWatch(SESSION, 0, policy, models)
     with click.progressbar(
         length=max(pictures.length_ms, 1), label=f"Analysing {video.name}", file=sys.stderr, show_pos=False
     ) as bar:
-        watched = watch(pictures, analyser, watcher, lambda at_ms: bar.update(max(0, at_ms - bar.pos)))
+        far = lambda at_ms: bar.update(max(0, at_ms - bar.pos))  # noqa: E731
+        watched = watch(pictures, analyser, watcher, far, voices=voices)
         bar.update(max(0, (bar.length or 0) - bar.pos))
     return watched, models, runtime
 

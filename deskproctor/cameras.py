@@ -20,7 +20,7 @@ def choose(video: Path | None, loop: bool) -> tuple[dict[str, Any], str]:
     """The table [capture] of the desk's settings, and what it is in words. Raises where a video cannot be played."""
     if video is not None:
         check_video(video)
-        return {"source": "video", "video": str(video.resolve()), "loop": loop}, str(video)
+        return {"source": "video", "video": str(video.resolve()), "loop": loop, "microphone": "video"}, str(video)
     camera = first_camera()
     if camera is not None:
         return {"source": "usb", "device": str(camera)}, f"camera {camera}"

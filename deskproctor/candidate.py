@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from enum import StrEnum
 from types import TracebackType
 from typing import Final, Protocol, Self
 
 import msgspec
 
+from appliance.kiosk_ui.pages import Page
 from proctoring.errors import DeskproctorError
 from proctoring.exam import Answer
 
@@ -24,21 +24,6 @@ WORDS: Final = "I look first whether anybody is in danger. Then I say what I am 
 
 class CandidateStuck(DeskproctorError, RuntimeError):
     """The pages did not go on."""
-
-
-class Page(StrEnum):
-    """The pages as they call themselves."""
-
-    WAITING = "waiting"
-    SIGN_IN = "sign_in"
-    NOTICE = "notice"
-    CAMERA = "camera"
-    ADMISSION = "admission"
-    READY = "ready"
-    EXAM = "exam"
-    HANDED_IN = "handed_in"
-    RECORD = "record"
-    AWAY = "away"
 
 
 def not_taken(page: Page) -> CandidateStuck:
@@ -111,12 +96,18 @@ class Candidate:
         self._finishes = finishes
         self._answers: dict[str, Answer] = {}
 
-    def sit(self, url: str, until: Callable[[], bool]) -> Sat:
-        """Signs in, answers, hands in once `until()` says so, and reads the record."""
+    def arrive(self, url: str) -> None:
+        """Signs in and goes on until the questions are on the screen."""
         self._screen.open(url)
         if self._screen.page() is Page.RECORD:  # of whoever sat here before
             self._screen.press({})
             self._wait_beyond(Page.RECORD)
+        while (page := self._screen.page()) not in (Page.EXAM, Page.RECORD):
+            self._pass(page, until=lambda: False)
+
+    def sit(self, url: str, until: Callable[[], bool]) -> Sat:
+        """Signs in, answers, hands in once `until()` says so, and reads the record."""
+        self.arrive(url)
         while (page := self._screen.page()) is not Page.RECORD:
             self._pass(page, until)
         session, receipt = self._screen.numbers()

@@ -13,7 +13,8 @@ from typing import Final, Self
 
 from playwright.sync_api import Error, Locator, TimeoutError, ViewportSize, sync_playwright
 
-from deskproctor.candidate import PATIENCE_S, Asked, CandidateStuck, Page, not_taken
+from appliance.kiosk_ui.pages import Page
+from deskproctor.candidate import PATIENCE_S, Asked, CandidateStuck, not_taken
 from proctoring.exam import Answer
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -28,9 +29,24 @@ ARGUMENTS: Final = (
 """It opens one page on this machine and speaks to nobody else."""
 
 SIZE: Final = ViewportSize(width=1280, height=800)
+REFUSED: Final = "main .error, #photo-news .warn"
+"""A form that was not taken, and a photo that could not be."""
+
 TIMEOUT_MS: Final = 60_000
 TAKEN_MS: Final = 5_000
 """A form that led nowhere for this long is sent once more."""
+
+CHOOSE: Final = """([question, choice]) => new Promise((done) => {
+    const place = document.querySelector(`[data-question="${question}"]`);
+    const began = performance.now();
+    new MutationObserver((_, watch) => {
+        if (place.dataset.status !== "saved") return;
+        watch.disconnect();
+        done(performance.now() - began);
+    }).observe(place, { attributeFilter: ["data-status"] });
+    place.querySelector(`input[value="${choice}"]`).click();
+})"""
+"""Runs in the page, so that the time is the page's own and not that of driving it."""
 
 SAVED: Final = '[data-question="{}"][data-status="saved"]'
 
@@ -94,9 +110,9 @@ class BrowserScreen:
             fill(self._tab.locator(f'main [name="{name}"]'), value)
         if page is Page.EXAM and not self._tab.locator("#check").is_visible():
             self._tab.click("#hand-in")
-        self._tab.click("#submit button:not([type])" if page is Page.EXAM else "main form button")
+        self._tab.click("#submit button:not([type])" if page is Page.EXAM else "main form button:visible")
         with contextlib.suppress(TimeoutError):
-            self._tab.wait_for_selector(f'body:not([data-page="{page}"]), main .error', timeout=TAKEN_MS)
+            self._tab.wait_for_selector(f'body:not([data-page="{page}"]), {REFUSED}', timeout=TAKEN_MS)
         return self.page()
 
     def questions(self) -> list[Asked]:
@@ -116,6 +132,10 @@ class BrowserScreen:
                 for choice in (value,) if isinstance(value, str) else value or ():
                     place.locator(f'input[value="{choice}"]').check()
         self._tab.wait_for_selector(SAVED.format(question.id))
+
+    def choose(self, question: Asked, choice: str) -> float:
+        """Ticks a choice that is not ticked; the milliseconds until the page said that it was saved."""
+        return float(self._tab.evaluate(CHOOSE, [question.id, choice]))
 
     def numbers(self) -> tuple[str, str]:
         """See Screen."""

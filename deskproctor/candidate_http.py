@@ -14,7 +14,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util import Retry
 
-from deskproctor.candidate import LOOK_S, PATIENCE_S, Asked, CandidateStuck, Page, not_taken
+from appliance.kiosk_ui.pages import Page
+from deskproctor.candidate import LOOK_S, PATIENCE_S, Asked, CandidateStuck, not_taken
 from proctoring.exam import Answer
 
 TIMEOUT_S: Final = 15.0
@@ -36,6 +37,9 @@ class Sight(HTMLParser):
         self.token = ""
         self.questions: list[Asked] = []
         self.numbers = dict.fromkeys(RECORD_NUMBERS, "")
+        self.sends: dict[str, str] = {}
+        """What the first form in the main part sends by itself."""
+        self._forms = 0
         self._inside = ""
         self.feed(text)
 
@@ -45,6 +49,11 @@ class Sight(HTMLParser):
         self._inside = has.get("id", "")
         if tag == "body":
             self.page = has.get("data-page", "")
+        elif tag in ("main", "form") and "hidden" not in has:
+            # The header has a form of its own.
+            self._forms = 0 if tag == "main" else self._forms + 1
+        elif has.get("type") == "hidden" and self._forms == 1:
+            self.sends[has["name"]] = has["value"]
         elif tag == "meta" and has.get("name") == "csrf-token":
             self.token = has["content"]
         elif "data-question" in has:
@@ -100,8 +109,9 @@ class HttpScreen:
 
     def _sent(self, page: Page, fields: Mapping[str, str]) -> Page:
         """The page after the form was sent once. A process that is started again meanwhile asks for it once more."""
-        form = {"csrf_token": self._look().token, **fields}
-        reply = self._http.post(urljoin(self._url, "/" + page.replace("_", "-")), data=form, timeout=TIMEOUT_S)
+        sight = self._look()
+        form = {**sight.sends, "csrf_token": sight.token, **fields}
+        reply = self._http.post(urljoin(self._url, page.path), data=form, timeout=TIMEOUT_S)
         if reply.status_code == requests.codes.unprocessable:
             raise not_taken(page)
         return self.page()

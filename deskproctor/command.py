@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from appliance.edge_ai import voice
 from appliance.edge_ai.models.catalogue import Catalogue
 from appliance.panel.pins import load_pins
 from deskproctor import demo as demo_run
@@ -15,11 +16,17 @@ from deskproctor.analyze import analyze
 from deskproctor.cameras import choose
 from deskproctor.compare import compare
 from deskproctor.detect import detect
+from deskproctor.enrolment import enrol_command
 from deskproctor.evaluate import evaluate
+from deskproctor.export import export_command
+from deskproctor.fsck import fsck_command
 from deskproctor.hardware_sheet import load_parts, parts_table, pins_table, wiring_svg
+from deskproctor.keys import keys
+from deskproctor.retention import retention_command
 from deskproctor.screens import pick
 from deskproctor.site import Ports
 from deskproctor.summary import Summary
+from deskproctor.verify import verify_command
 from proctoring.errors import DeskproctorError
 
 
@@ -47,14 +54,18 @@ def main() -> None:
 @click.option(
     "--folder", type=click.Path(path_type=Path, file_okay=False), help="Keep everything that is written here."
 )
+@click.option(
+    "--incoming-on-disk", is_flag=True, help="Let video touch the disk before it is sealed, where there is no tmpfs."
+)
 @click.option("--kiosk-port", default=0, help="The candidate's screen; 0 takes a free port.", show_default=True)
 @click.option("--server-port", default=0, help="The review server.", show_default=True)
 @click.option("--console-port", default=0, help="The invigilator's console.", show_default=True)
-def demo(
+def demo(  # noqa: PLR0913, PLR0917 (one for each option)
     video: Path | None,
     auto: bool,
     as_json: bool,
     folder: Path | None,
+    incoming_on_disk: bool,
     kiosk_port: int,
     server_port: int,
     console_port: int,
@@ -66,7 +77,7 @@ def demo(
     check_models()
     say(f"Picture source: {what}")
     ports = Ports(kiosk=kiosk_port, server=server_port, console=console_port)
-    options = demo_run.Options(camera=camera, ports=ports, folder=folder)
+    options = demo_run.Options(camera=camera, ports=ports, folder=folder, incoming_on_disk=incoming_on_disk)
     if not auto:
         return demo_run.watch(options, say)
     summary = demo_run.play(options, pick(), say)
@@ -86,7 +97,18 @@ def hardware(out: Path) -> None:
     say(f"Wrote wiring.svg, pins.md and parts.md to {out}.")
 
 
-for command in (detect, analyze, compare, evaluate):
+for command in (
+    detect,
+    analyze,
+    compare,
+    evaluate,
+    keys,
+    fsck_command,
+    export_command,
+    verify_command,
+    enrol_command,
+    retention_command,
+):
     main.add_command(command)
 
 
@@ -95,6 +117,7 @@ def check_models() -> None:
     catalogue = Catalogue()
     for name in catalogue.hashes():
         catalogue.path(name)
+    voice.measured()
 
 
 def say(text: str) -> None:
@@ -109,7 +132,7 @@ def told(summary: Summary) -> str:
         f"Session {summary.session}: {summary.state}",
         f"Ledger: {summary.entries} entries, {'verified' if summary.ledger_verified else 'NOT VERIFIED'}",
         f"Recording: {segments.desk} segments at the desk, {segments.server} at the server, "
-        f"{'the same bytes' if segments.hashes_equal else 'NOT THE SAME'}",
+        f"{'the same bytes' if segments.hashes_equal else 'NOT THE SAME'}, {segments.opened} opened by its key",
         f"Analysed: {summary.analysed_fps} frames a second",
         f"Alerts: half within {latency.p50} s, 95 % within {latency.p95} s" if latency.p50 else "Alerts: none",
     ]

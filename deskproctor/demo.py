@@ -45,6 +45,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     ports: Ports = Ports()
     folder: Path | None = None
     """Where everything is kept; None takes a folder that is deleted at the end."""
+    incoming_on_disk: bool = False
+    """Whether video may touch the disk before it is sealed, where no folder in memory is to be had."""
 
 
 def watch(options: Options, say: Say) -> None:
@@ -81,12 +83,20 @@ def play(options: Options, screen: Screen, say: Say) -> Summary:
 @contextmanager
 def running(options: Options, say: Say) -> Iterator[tuple[Site, AlertWatch]]:
     """The site at work, its addresses said, its alerts said as they happen."""
-    with folder_for(options) as folder, Site(folder, options.camera, options.ports, say) as site:
+    with folder_for(options) as folder, site_in(folder, options, say) as site:
         say(f"Candidate's screen:  {site.kiosk_url}")
         say(f"Invigilator's room:  {site.sign_in_url('console')}")
         say(f"Reviewer's desk:     {site.sign_in_url('server')}")
         with AlertWatch(site.console_url, site.sign_in_url("console"), lambda alert: say(told(alert))) as alerts:
             yield site, alerts
+
+
+def site_in(folder: Path, options: Options, say: Say) -> Site:
+    """The site that the options describe."""
+    site = Site(folder, options.camera, options.ports, say, incoming_on_disk=options.incoming_on_disk)
+    if site.desk.incoming_dir is None:
+        say("There is no folder in memory here: as asked, video may lie on the disk until it is sealed.")
+    return site
 
 
 @contextmanager

@@ -10,9 +10,9 @@ import msgspec
 
 from appliance.edge_ai.assembly import Networks, StillDetectors
 from appliance.edge_ai.faces import CERTAIN
-from appliance.edge_ai.objects import shows
 from appliance.edge_ai.picture import Picture
 from appliance.edge_ai.settings import EdgeAISettings
+from appliance.edge_ai.stills import shows
 from deskproctor.photo import PhotoUnusable, read_photo
 from proctoring.observation import Box, Face, Item
 

@@ -16,6 +16,7 @@ from appliance.edge_ai.identity import SAME_PERSON, NoReference, likeness
 from appliance.edge_ai.picture import Floats
 from appliance.edge_ai.session_watch import SessionWatch
 from appliance.edge_ai.settings import EdgeAISettings
+from appliance.edge_ai.stills import shown_from
 from deskproctor.detect import FACE_FROM, Detectors
 from deskproctor.evaluation.clips import ClipFigures, clip_figures, score_clip
 from deskproctor.evaluation.conditions import CONDITIONS
@@ -26,6 +27,7 @@ from deskproctor.evaluation.photos import Sight, face_figures, fairness_figures,
 from deskproctor.offline import SESSION, Change, Pictures, read_policy, watch
 from deskproctor.person import PersonFinder
 from deskproctor.photo import read_photo
+from deskproctor.soundtrack import heard_in
 from proctoring.policy import Policy
 
 PHOTOS: Final = ("faces", "objects")
@@ -92,7 +94,9 @@ class Evaluation:
         policy = self._policy
         pictures = Pictures(self._folder / item.file, policy.recording, self._settings.frames_per_s)
         analyser, models, _ = analysis(self._settings, self._detectors.networks)
-        watched = watch(pictures, analyser, SessionWatch(SESSION, 0, policy, models), change=change)
+        voices = heard_in(self._folder / item.file, pictures.start_ms)
+        watcher = SessionWatch(SESSION, 0, policy, models | voices.models)
+        watched = watch(pictures, analyser, watcher, change=change, voices=voices)
         step(item.file)
         return score_clip(item.file, watched.duration_ms / 1000, item.events, watched.flags, policy)
 
@@ -119,7 +123,7 @@ def _of_photos(sights: list[Sight], policy: Policy) -> dict[str, Any]:
     return {
         "faces": face_figures(sights, FACE_FROM),
         "fairness": fairness_figures(sights, FACE_FROM),
-        "objects": object_figures(sights, policy.prohibited, policy.rules.prohibited_object.threshold),
+        "objects": object_figures(sights, {label: shown_from(label) for label in policy.prohibited}),
     }
 
 

@@ -13,7 +13,8 @@ from appliance.capture.pace import Pace
 from appliance.capture.video import Still, VideoReader, VideoUnusable, fitted
 from appliance.edge_ai.analyser import Analyser
 from appliance.edge_ai.picture import Picture, from_i420
-from appliance.edge_ai.session_watch import SessionWatch
+from appliance.edge_ai.ports import Voices
+from appliance.edge_ai.session_watch import SessionWatch, Sighting
 from appliance.runtime.frames import Frame
 from proctoring.errors import BadPolicy
 from proctoring.flag import Flag
@@ -25,6 +26,9 @@ SESSION: Final = "file"
 CUT_OFF_S: Final = 1.0
 CUT_OFF_SHARE: Final = 0.02
 """A video that ends this much before the end that its own head names is cut off; sound may last a little longer."""
+
+Interval = tuple[int, int]
+"""From when to when, in milliseconds of the video."""
 
 Change = Callable[[Picture], Picture]
 """What is done to a picture before it is analysed, for evaluation under poor conditions."""
@@ -39,8 +43,13 @@ class Watched(msgspec.Struct, frozen=True):
     """Of the video, in pixels."""
     frames_read: int
     frames_analysed: int
-    flags: tuple[Flag, ...]
-    """Ended, in the order in which they started."""
+    sightings: tuple[Sighting, ...]
+    """The flags, ended, with their pictures, in the order in which they started."""
+
+    @property
+    def flags(self) -> tuple[Flag, ...]:
+        """The flags alone."""
+        return tuple(sighting.flag for sighting in self.sightings)
 
 
 class Pictures:
@@ -51,9 +60,12 @@ class Pictures:
         self._path = path
         self._recording = recording
         self._pace = Pace(frames_per_s)
-        self._reader = VideoReader(path)
+        self._reader = VideoReader(path, lenient=True)
         self.length_ms = self._reader.length_ms
+        self.start_ms = self._reader.start_ms
         self.end_ms = 0
+        self.unseen: Interval | None = None
+        """The stretch before the newest picture that could not be decoded, where there is one."""
         self.frames_read = 0
         self.width = self.height = 0
 
@@ -64,12 +76,21 @@ class Pictures:
     def __iter__(self) -> Iterator[tuple[int, Picture]]:
         """When each was taken, from the video's beginning, and the picture. Raises `VideoUnusable`."""
         while (still := self._reader.next()) is not None:
+            self._note_unseen(still)
             self.frames_read += 1
             self.end_ms = max(self.end_ms, _end_ms(still))
             if self._pace.takes(still.at_ms):
-                self.width, self.height = still.picture.width, still.picture.height
+                self.width, self.height = still.size
                 yield still.at_ms, desk_picture(still.frame(self.frames_read, still.at_ms), self._recording)
+                self.unseen = None
         self._check()
+
+    def _note_unseen(self, still: Still) -> None:
+        # The decoder is some pictures ahead: what it stumbled over may lie beyond this one.
+        beyond_ms = [at_ms for at_ms in self._reader.broken_ms if at_ms > still.at_ms]
+        if len(beyond_ms) < len(self._reader.broken_ms):
+            self.unseen = (self.unseen[0] if self.unseen else self.end_ms, still.at_ms)
+        self._reader.broken_ms = beyond_ms
 
     def _check(self) -> None:
         if self.frames_read < 2:
@@ -97,26 +118,30 @@ def watch(
     watcher: SessionWatch,
     progress: Callable[[int], None] | None = None,
     change: Change | None = None,
+    voices: Voices | None = None,
 ) -> Watched:
     """Analyses a whole video. `progress` hears how far it is, in milliseconds of the video."""
-    flags: list[Flag] = []
+    sightings: list[Sighting] = []
     analysed = 0
     with closing(pictures):
         for at_ms, picture in pictures:
             analysed += 1
+            sightings += watcher.miss(*pictures.unseen) if pictures.unseen else []
             shown = change(picture) if change else picture
-            flags += watcher.feed(analyser.observe(shown, at_ms), pictures.frames_read)
+            voice = voices.voice(at_ms) if voices else None
+            seen = analyser.observe(shown, at_ms, watcher.plan(at_ms), voice)
+            sightings += watcher.feed(seen, pictures.frames_read, shown)
             if progress:
                 progress(at_ms)
-    flags += watcher.rest()
-    ended = sorted((flag for flag in flags if flag.ended_ms is not None), key=lambda flag: flag.started_ms)
+    sightings += watcher.rest()
+    ended = sorted((one for one in sightings if one.flag.ended_ms is not None), key=lambda one: one.flag.started_ms)
     return Watched(
         duration_ms=max(pictures.length_ms, pictures.end_ms),
         width=pictures.width,
         height=pictures.height,
         frames_read=pictures.frames_read,
         frames_analysed=analysed,
-        flags=tuple(ended),
+        sightings=tuple(ended),
     )
 
 

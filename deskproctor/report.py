@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
 from typing import Final
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from appliance.capture.video import Still, VideoReader
-from appliance.edge_ai.thumbnail import thumbnail
-from deskproctor.offline import Watched, desk_picture
-from proctoring.flag import Flag
-from proctoring.observation import Box
-from proctoring.policy import Policy, Recording
+from appliance.edge_ai.session_watch import Sighting
+from deskproctor.offline import Watched
+from proctoring.flag import Flag, Moment
+from proctoring.policy import Policy
 from review_server.timeline import SUSPICIONS
-
-SEEK_MS: Final = 3000
-"""Further than this ahead, seeking is quicker than decoding what lies between."""
 
 TICKS_S: Final = (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800)
 MOST_TICKS: Final = 7
@@ -29,7 +22,10 @@ MOST_TICKS: Final = 7
 CHART_WIDTH, CHART_HEIGHT = 320.0, 90.0
 
 
-class Moment(msgspec.Struct, frozen=True):
+MOMENTS: Final = {Moment.ONSET: "Start", Moment.PEAK: "Highest score", Moment.NEWEST: "End"}
+
+
+class Shown(msgspec.Struct, frozen=True):
     """A thumbnail: what it shows, and the picture as a data address."""
 
     caption: str
@@ -65,13 +61,12 @@ class Told(msgspec.Struct, frozen=True):
     line: str
     """The scores as points of a polyline."""
     threshold_y: float
-    moments: tuple[Moment, ...]
+    moments: tuple[Shown, ...]
 
 
 def write_report(out: Path, video: Path, watched: Watched, policy: Policy, runtime: str) -> None:
-    """Writes the report. The video is read again for the thumbnails."""
-    pictures = thumbnails(video, wanted(watched.flags), policy.recording)
-    told = [_told(number, flag, pictures) for number, flag in enumerate(watched.flags, 1)]
+    """Writes the report."""
+    told = [_told(number, sighting) for number, sighting in enumerate(watched.sightings, 1)]
     page = Environment(
         loader=PackageLoader("deskproctor"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     ).get_template("report.html")
@@ -119,50 +114,8 @@ def ticks(duration_ms: int) -> list[tuple[float, str]]:
     return [(100 * at_s / duration_s, f"{at_s // 60}:{at_s % 60:02d}") for at_s in marks]
 
 
-def wanted(flags: tuple[Flag, ...]) -> list[tuple[int, tuple[Box, ...]]]:
-    """The moments that thumbnails show, in order: with the boxes where the score was highest."""
-    moments: dict[int, tuple[Box, ...]] = {}
-    for flag in flags:
-        for _, at_ms in _moments(flag):
-            moments.setdefault(at_ms, ())
-        moments[_peak_ms(flag)] = flag.why.boxes
-    return sorted(moments.items())
-
-
-def thumbnails(video: Path, moments: list[tuple[int, tuple[Box, ...]]], recording: Recording) -> dict[int, bytes]:
-    """A JPEG for each moment, by its time. Raises `VideoUnusable`."""
-    with closing(VideoReader(video)) as reader:
-        found = _stills(reader, [at_ms for at_ms, _ in moments])
-        return {
-            at_ms: thumbnail(desk_picture(still.frame(1, at_ms), recording), boxes)
-            for (at_ms, boxes), still in zip(moments, found, strict=False)
-        }
-
-
-def _stills(reader: VideoReader, times_ms: list[int]) -> Iterator[Still]:
-    """The first picture at or after each time; the last one where there is none after it."""
-    still = reader.next()
-    for at_ms in times_ms:
-        if still is not None and at_ms - still.at_ms > SEEK_MS:
-            reader.seek(at_ms)
-            still = reader.next() or still
-        while still is not None and still.at_ms < at_ms and (later := reader.next()) is not None:
-            still = later
-        if still is not None:
-            yield still
-
-
-def _peak_ms(flag: Flag) -> int:
-    return max(flag.why.scores, key=lambda pair: pair[1])[0] if flag.why.scores else flag.raised_ms
-
-
-def _moments(flag: Flag) -> list[tuple[str, int]]:
-    """Start, height and end, each time once."""
-    named = {flag.ended_ms or flag.raised_ms: "End", flag.started_ms: "Start", _peak_ms(flag): "Highest score"}
-    return [(what, at_ms) for at_ms, what in sorted(named.items())]
-
-
-def _told(number: int, flag: Flag, pictures: dict[int, bytes]) -> Told:
+def _told(number: int, sighting: Sighting) -> Told:
+    flag = sighting.flag
     ended_ms = flag.ended_ms or flag.raised_ms
     return Told(
         number=number,
@@ -174,9 +127,8 @@ def _told(number: int, flag: Flag, pictures: dict[int, bytes]) -> Told:
         line=_line(flag),
         threshold_y=_y(flag.why.threshold),
         moments=tuple(
-            Moment(f"{what}, {clock(at_ms)}", _data(pictures[at_ms]))
-            for what, at_ms in _moments(flag)
-            if pictures.get(at_ms)
+            Shown(f"{MOMENTS[one.moment]}, {clock(one.at_ms)}, score {one.score:.2f}", _data(one.jpeg))
+            for one in sighting.thumbnails
         ),
     )
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -13,17 +13,25 @@ from typing import Any, Final, Self
 import msgspec
 import tomli_w
 
+from appliance.custody.space import FILE as RESERVED
 from appliance.runtime.settings import Desk
 from deskproctor.broker import EmbeddedBroker
+from deskproctor.enrolment import enrol
+from deskproctor.memory_folder import forget, name_memory_folder
 from deskproctor.supervisor import Program, Supervisor
 from messaging.rights import CONSOLE_RIGHTS, SERVER_RIGHTS, desk_rights
 from proctoring.errors import DeskproctorError
 from proctoring.fact import Part
+from signing.certificate import Role
 from web.serve import listen
 
 HOST: Final = "127.0.0.1"
 DESK: Final = "desk-1"
 PARTS: Final = (Part.CUSTODY, Part.CAPTURE, Part.EDGE_AI, Part.KIOSK_UI, Part.SYNC, Part.PANEL)
+NICENESS: Final = {Part.CUSTODY: -5, Part.CAPTURE: -5, Part.KIOSK_UI: -5, Part.EDGE_AI: 3}
+"""Recording and exam before all else, the detectors with half the weight of an ordinary process: as in the units."""
+STANDBY: Final = "capture-standby"
+"""The second of the two capture processes: whichever is there first films, and the other waits for its end."""
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,12 +47,31 @@ class NoRoom(DeskproctorError, OSError):
 
 
 class Site:
-    """`with Site(folder, camera, ports, say) as site:` everything runs; at the end everything is stopped."""
+    """`with Site(folder, camera, ports, say) as site:` everything runs; at the end everything is stopped.
 
-    def __init__(self, folder: Path, camera: dict[str, Any], ports: Ports, on_event: Callable[[str], None]) -> None:
+    `tables` are more settings of the desk's processes, by the name of their table.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        camera: dict[str, Any],
+        ports: Ports,
+        on_event: Callable[[str], None],
+        tables: Mapping[str, dict[str, Any]] | None = None,
+        incoming_on_disk: bool = False,
+    ) -> None:
         self.folder = folder
-        self.desk = Desk(desk=DESK, run_dir=folder / "run", data_dir=folder / DESK)
+        self._tables = tables or {}
+        self.desk = Desk(
+            desk=DESK,
+            run_dir=folder / "run",
+            data_dir=folder / DESK,
+            incoming_dir=name_memory_folder(incoming_on_disk),
+            incoming_on_disk=incoming_on_disk,
+        )
         self.server_data = folder / "review-server"
+        self.authority = folder / "authority"
         self.supervisor = Supervisor(on_event)
         self._camera = camera
         self._ports = Ports(**{name: free_port(port) for name, port in msgspec.structs.asdict(ports).items()})
@@ -93,16 +120,30 @@ class Site:
 
     def _start(self) -> None:
         self._make_folders()
+        self._stack.callback(forget, self.desk.incoming())
+        self._stack.callback(self._give_room_back)
+        self._enrol()
         self._stack.enter_context(self.broker)
         self._stack.enter_context(self.supervisor)
+        if self.broker.pid:
+            self.supervisor.hold(self.broker.pid)
         server = self._write("review-server", self._server_settings())
         self.supervisor.start(self._program("review-server", "review_server", server, ready_line=True))
         console = self._write("console", self._console_settings())
         self.supervisor.start(self._program("console", "invigilation", console, ready_line=True))
+        self.start_desk()
+
+    def start_desk(self) -> None:
+        """Starts the desk's processes alone, as switching it on does."""
         desk = self._write(DESK, self._desk_settings())
         for part in PARTS:
-            ready_line = part is Part.KIOSK_UI
-            self.supervisor.start(self._program(part, f"appliance.{part}", desk, ready_line, note=True))
+            self.supervisor.start(self._program(part, f"appliance.{part}", desk, part is Part.KIOSK_UI, note=part))
+        self.supervisor.start(self._program(STANDBY, "appliance.capture", desk, note=Part.CAPTURE))
+
+    def _give_room_back(self) -> None:
+        """What custody reserves for a session under way it reserves again at the next start."""
+        with suppress(OSError):
+            (self.desk.data_dir / RESERVED).unlink(missing_ok=True)
 
     def _make_folders(self) -> None:
         try:
@@ -111,15 +152,21 @@ class Site:
         except OSError as error:
             raise NoRoom(f"Cannot write in {self.folder}: {error.strerror}. Choose another --folder.") from error
 
+    def _enrol(self) -> None:
+        """The desk and the server get their keys, and certificates from the centre's authority."""
+        enrol(self.authority, self.desk.data_dir, DESK)
+        enrol(self.authority, self.server_data, "review-server", Role.REVIEW_SERVER)
+
     def _program(
-        self, name: str, module: str, settings: Path, ready_line: bool = False, note: bool = False
+        self, name: str, module: str, settings: Path, ready_line: bool = False, note: Part | None = None
     ) -> Program:
         return Program(
             name=name,
             module=module,
             settings=settings,
             log=self.folder / "logs" / f"{name}.log",
-            note=self.desk.run_dir / f"{name}.exit" if note else None,
+            note=self.desk.run_dir / f"{note}.exit" if note else None,
+            niceness=NICENESS.get(note, 0) if note else 0,
             ready_line=ready_line,
         )
 
@@ -145,6 +192,7 @@ class Site:
             "data_dir": str(self.server_data),
             "broker": self._broker_table("review-server"),
             "desks": {DESK: self._token},
+            "desk_ca": str(self.authority / "ca.crt"),
         }
 
     def _console_settings(self) -> dict[str, Any]:
@@ -156,10 +204,16 @@ class Site:
         }
 
     def _desk_settings(self) -> dict[str, Any]:
+        own = self._own_settings()
+        return own | {name: own.get(name, {}) | table for name, table in self._tables.items()}
+
+    def _own_settings(self) -> dict[str, Any]:
         return {
             "desk": DESK,
             "run_dir": str(self.desk.run_dir),
             "data_dir": str(self.desk.data_dir),
+            "incoming_dir": str(self.desk.incoming()),
+            "incoming_on_disk": self.desk.incoming_on_disk,
             "capture": self._camera,
             "kiosk_ui": {"host": HOST, "port": self._ports.kiosk},
             "sync": {"server_url": self.server_url, "token": self._token, "broker": self._broker_table(DESK)},

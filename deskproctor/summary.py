@@ -12,14 +12,20 @@ from proctoring import fact as f
 from proctoring import ledger
 from proctoring.errors import LedgerBroken
 from proctoring.ledger import Entry, Line
+from proctoring.segment import Segment
+from review_server.sealing import CannotOpen, Keyring
 
 
 class Segments(msgspec.Struct, frozen=True):
-    """Files at both ends; `hashes_equal` compares the SHA-256 of their bytes with what the ledger names."""
+    """Sealed files at both ends; `hashes_equal` compares the SHA-256 of their bytes with what the ledger names.
+
+    `opened` counts those that the server's keys open to the very video that the ledger names.
+    """
 
     desk: int
     server: int
     hashes_equal: bool
+    opened: int
 
 
 class FlagLine(msgspec.Struct, frozen=True):
@@ -54,8 +60,9 @@ class Summary(msgspec.Struct, frozen=True):
     @property
     def good(self) -> bool:
         """Whether the detectors worked and everything that was recorded is at the server, whole and unaltered."""
-        whole = self.state == "complete" and self.ledger_verified and self.segments.hashes_equal
-        return whole and self.analysed_fps > 0
+        segments = self.segments
+        whole = self.state == "complete" and self.ledger_verified and segments.hashes_equal
+        return whole and segments.opened == segments.server and self.analysed_fps > 0
 
 
 def summarise(
@@ -71,7 +78,7 @@ def summarise(
         state=at_server["state"],
         ledger_verified=verified and bool(at_server["ledger_verified"]) and at_server["entries"] == len(lines),
         entries=len(lines),
-        segments=compare({fact.segment.sha256 for fact in facts if isinstance(fact, f.SegmentStored)}, folders),
+        segments=compare([fact.segment for fact in facts if isinstance(fact, f.SegmentStored)], folders),
         flags=[
             msgspec.convert({key: flag[key] for key in FlagLine.__struct_fields__}, FlagLine)
             for flag in at_server["flags"]
@@ -90,15 +97,26 @@ def checked(desk: str, session: str, lines: list[Line]) -> tuple[list[Entry], bo
     return entries, True
 
 
-def compare(named: set[str], folders: tuple[Path, Path]) -> Segments:
-    """Reads every file at both ends."""
+def compare(segments: list[Segment], folders: tuple[Path, Path]) -> Segments:
+    """Reads every file at both ends, and opens those at the server with the server's keys."""
+    named = {segment.sha256: segment.video_sha256 for segment in segments}
     desk, server = (hashes(folder) for folder in folders)
-    return Segments(len(desk & named), len(server & named), bool(named) and named <= desk and named <= server)
+    opened = sum(is_video(server[sha], video, Keyring(folders[1])) for sha, video in named.items() if sha in server)
+    whole = bool(named) and named.keys() <= desk.keys() and named.keys() <= server.keys()
+    return Segments(len(desk.keys() & named.keys()), len(server.keys() & named.keys()), whole, opened)
 
 
-def hashes(folder: Path) -> set[str]:
-    """The SHA-256 of every segment below a folder, by its bytes and not by its name."""
-    return {ledger.sha256(path.read_bytes()) for path in folder.rglob("*.mp4")}
+def hashes(folder: Path) -> dict[str, Path]:
+    """Every sealed segment below a folder by the SHA-256 of its bytes, not by its name."""
+    return {ledger.sha256(path.read_bytes()): path for path in folder.rglob("*.mp4.age")}
+
+
+def is_video(path: Path, video_sha256: str, keyring: Keyring) -> bool:
+    """Whether what is sealed in that file is this video."""
+    try:
+        return ledger.sha256(keyring.open(path.read_bytes())) == video_sha256
+    except CannotOpen:
+        return False
 
 
 def latency(entries: list[Entry], arrived_ms: dict[str, int]) -> Latency:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import select
 import signal
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -20,8 +21,8 @@ from proctoring.errors import DeskproctorError
 
 FIRST_WAIT_S: Final = 0.2
 LONGEST_WAIT_S: Final = 5.0
-STABLE_S: Final = 10.0
-"""A process that lived this long starts again at once; one that dies sooner waits longer each time."""
+STABLE_S: Final = 5.0
+"""A process that lived this long starts again at once; one that dies sooner waits, longer each time."""
 
 STOP_S: Final = 5.0
 READY_S: Final = 60.0
@@ -39,6 +40,8 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
     settings: Path
     log: Path
     note: Path | None = None
+    niceness: int = 0
+    """As nice(1) counts it. Below 0 it is root's to give; for others it is then 0."""
     ready_line: bool = False
     """Whether it prints one line on standard output when it is ready."""
 
@@ -46,24 +49,28 @@ class Program(msgspec.Struct, frozen=True, kw_only=True):
 class Child:
     """One supervised process."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, tether: Tether) -> None:
         self.program = program
+        self._tether = tether
         self.restarts = 0
         self.first_line = b""
-        self._wait_s = FIRST_WAIT_S
+        self._wait_s = 0.0
         self._due_s = 0.0
         self.process = self._start()
 
     def _start(self) -> subprocess.Popen[bytes]:
         self._born_s = time.monotonic()
         with self.program.log.open("ab") as log:
-            return subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-m", self.program.module, "--settings", str(self.program.settings)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if self.program.ready_line else log,
                 stderr=log,
                 start_new_session=True,
             )
+        self._tether.hold(process.pid)
+        prefer(process.pid, self.program.niceness)
+        return process
 
     def wait_ready(self) -> bytes:
         """The line that the process prints when it is ready. Raises WillNotStart with its last words."""
@@ -81,19 +88,20 @@ class Child:
         status = self.process.poll()
         if status is None:
             return None
-        now_s = time.monotonic()
+        self._tether.let_go(self.process.pid)
+        now_s, ending = time.monotonic(), None
         if self._due_s == 0.0:
-            self._wait_s = FIRST_WAIT_S if now_s - self._born_s > STABLE_S else min(self._wait_s * 2, LONGEST_WAIT_S)
+            stable = now_s - self._born_s > STABLE_S
+            self._wait_s = 0.0 if stable else min(max(self._wait_s * 2, FIRST_WAIT_S), LONGEST_WAIT_S)
             self._due_s = now_s + self._wait_s
             ending = ended_by(status)
             if self.program.note is not None:
                 self.program.note.write_text(ending)
-            return ending
         if now_s >= self._due_s:
             self._due_s = 0.0
             self.restarts += 1
             self.process = self._start()
-        return None
+        return ending
 
     def stop(self) -> None:
         """Asks the process to end."""
@@ -107,8 +115,48 @@ class Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        self._tether.let_go(self.process.pid)
         if self.process.stdout is not None:
             self.process.stdout.close()
+
+
+class Tether:
+    """Ends the processes that it holds where this program is killed and cannot do so itself."""
+
+    def __init__(self) -> None:
+        self._held: set[int] = set()
+        self._lock = threading.Lock()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "deskproctor.tether"], stdin=subprocess.PIPE, start_new_session=True
+        )
+
+    def hold(self, pid: int) -> None:
+        """From now on it ends with this program."""
+        with self._lock:
+            self._held.add(pid)
+            self._say(f"+{pid}\n")
+
+    def let_go(self, pid: int) -> None:
+        """It has ended; another process may come by its number."""
+        with self._lock:
+            if pid in self._held:
+                self._held.remove(pid)
+                self._say(f"-{pid}\n")
+
+    def close(self) -> None:
+        """Lets go of all: whoever started them is still there to end them."""
+        for pid in list(self._held):
+            self.let_go(pid)
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+
+    def _say(self, line: str) -> None:
+        assert self._process.stdin is not None
+        # Whoever kills the tether has only lost it.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()
 
 
 class Supervisor:
@@ -122,6 +170,7 @@ class Supervisor:
         self._thread = threading.Thread(target=self._watch, name="supervisor", daemon=True)
 
     def __enter__(self) -> Self:
+        self._tether = Tether()
         self._thread.start()
         return self
 
@@ -131,19 +180,33 @@ class Supervisor:
         self._stopping.set()
         self._thread.join()
         self._stop_all()
+        self._tether.close()
 
     def start(self, program: Program) -> Child:
         """Starts a program and, where it says so, waits until it is ready."""
-        child = Child(program)
+        child = Child(program, self._tether)
         with self._lock:
             self._children[program.name] = child
         if program.ready_line:
             child.wait_ready()
         return child
 
+    def hold(self, pid: int) -> None:
+        """This process, too, ends where this program is killed: one that somebody else starts and stops."""
+        self._tether.hold(pid)
+
     def child(self, name: str) -> Child:
         """The child of that name."""
         return self._children[name]
+
+    def drop(self, names: Iterable[str]) -> None:
+        """Kills these children together and forgets them: what a power cut does to a machine."""
+        with self._lock:
+            gone = [self._children.pop(name) for name in names if name in self._children]
+        for child in gone:
+            child.process.kill()
+        for child in gone:
+            child.reap(time.monotonic() + STOP_S)
 
     @property
     def names(self) -> list[str]:
@@ -153,9 +216,9 @@ class Supervisor:
     def _watch(self) -> None:
         while not self._stopping.wait(0.05):
             with self._lock:
-                children = list(self._children.values())
-            for child in children:
-                ending = child.care()
+                # Within the lock: a child that is dropped just now must not be started again.
+                endings = [(child, child.care()) for child in self._children.values()]
+            for child, ending in endings:
                 if ending:
                     self._on_event(
                         f"{child.program.name} ended ({ending}): {last_words(child.program.log)} Starting it again."
@@ -166,6 +229,15 @@ class Supervisor:
         for child in reversed(self._children.values()):
             child.stop()
             child.reap(time.monotonic() + STOP_S)
+
+
+def prefer(pid: int, niceness: int) -> None:
+    """Sets a process's niceness, as far as this user may."""
+    with contextlib.suppress(PermissionError, ProcessLookupError):
+        os.setpriority(os.PRIO_PROCESS, pid, niceness)
+    # Linux may weigh sessions against each other and pass their processes' niceness over: see sched(7), autogroup.
+    with contextlib.suppress(OSError):
+        Path(f"/proc/{pid}/autogroup").write_text(str(niceness))
 
 
 def ended_by(status: int) -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from invigilation.clock import SystemClock
 from invigilation.console import make_console
 from invigilation.events import Stream
 from invigilation.service import Console
 from invigilation.settings import Settings
 from messaging.mqtt import MqttBus
+from web.clock import SystemClock
 from web.process import run, serve, settings_path, stop_signal
 from web.serve import Face
 from web.settings import load

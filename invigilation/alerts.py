@@ -9,7 +9,19 @@ import msgspec
 from msgspec.structs import replace
 
 from invigilation import words
-from proctoring.fact import CameraEnded, Fact, FlagEnded, FlagRaised, Gap, LidMoved, PartAbsent
+from proctoring.check_in import no_photo
+from proctoring.fact import (
+    AnalysisReduced,
+    CameraEnded,
+    Fact,
+    FlagEnded,
+    FlagRaised,
+    Gap,
+    LidMoved,
+    NoCheckInPhoto,
+    Part,
+    PartAbsent,
+)
 from proctoring.flag import Flag
 from proctoring.ledger import Entry
 
@@ -33,7 +45,9 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     end_s: float | None = None
     peak_score: float | None = None
     thumbnail: str = ""
-    """A data: URL, empty where there is no picture."""
+    """A data: URL of its newest picture, empty where there is none."""
+    photo: str = ""
+    """The address of the check-in photo, where it is worth a comparison."""
     earlier: bool = False
     """It was history when it arrived here."""
     seen: bool = False
@@ -53,6 +67,8 @@ class AlertEnded(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     end_s: float | None
     peak_score: float | None
+    thumbnail: str = ""
+    """Its final picture, empty where the one that is shown stays."""
 
 
 class AlertSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -79,14 +95,26 @@ class Alerts:
             del self._alerts[next(iter(self._alerts))]
         return True
 
-    def end(self, desk: str, session: str, flag: Flag) -> AlertEnded | None:
+    def end(self, desk: str, session: str, flag: Flag, thumbnail: str = "") -> AlertEnded | None:
         """Ends an alert; None where it has ended, or is not kept any more."""
         alert = self._alerts.get((desk, session, flag.id))
         if alert is None or alert.end_s is not None:
             return None
-        ended = replace(alert, end_s=_seconds(flag.ended_ms), peak_score=flag.peak_score)
+        ended = replace(
+            alert,
+            end_s=_seconds(flag.ended_ms),
+            peak_score=flag.peak_score,
+            thumbnail=thumbnail or alert.thumbnail,
+        )
         self._alerts[alert.key] = ended
-        return AlertEnded(desk=desk, session=session, id=flag.id, end_s=ended.end_s, peak_score=ended.peak_score)
+        return AlertEnded(
+            desk=desk,
+            session=session,
+            id=flag.id,
+            end_s=ended.end_s,
+            peak_score=ended.peak_score,
+            thumbnail=thumbnail,
+        )
 
     def see(self, desk: str, session: str, alert_id: str) -> AlertSeen | None:
         """Notes that somebody has seen it; None where it is not kept."""
@@ -108,10 +136,8 @@ class Alerts:
 def alert_of(entry: Entry, earlier: bool) -> Alert | None:
     """The alert that an entry gives rise to, if any. Trouble with the equipment is a technical alert."""
     fact = entry.fact
-    if isinstance(fact, FlagRaised):
-        return _of_flag(entry, fact.flag, fact.thumbnail, earlier)
-    if isinstance(fact, FlagEnded):
-        return _of_flag(entry, fact.flag, b"", earlier)
+    if isinstance(fact, FlagRaised | FlagEnded):
+        return _of_flag(entry, fact.flag, newest_picture(fact), earlier)
     trouble = _trouble(fact)
     if trouble is None:
         return None
@@ -130,7 +156,7 @@ def alert_of(entry: Entry, earlier: bool) -> Alert | None:
     )
 
 
-def _of_flag(entry: Entry, flag: Flag, thumbnail: bytes, earlier: bool) -> Alert:
+def _of_flag(entry: Entry, flag: Flag, thumbnail: str, earlier: bool) -> Alert:
     return Alert(
         desk=entry.desk,
         session=entry.session,
@@ -142,7 +168,7 @@ def _of_flag(entry: Entry, flag: Flag, thumbnail: bytes, earlier: bool) -> Alert
         raised_utc_ms=entry.at_utc_ms - _since(entry, flag),
         start_s=_seconds(flag.started_ms),
         peak_score=flag.peak_score,
-        thumbnail=_picture(thumbnail),
+        thumbnail=thumbnail,
         earlier=earlier,
     )
 
@@ -154,22 +180,38 @@ def _since(entry: Entry, flag: Flag) -> int:
 
 def _trouble(fact: Fact) -> tuple[str, str, int | None] | None:
     """Kind, words, and when it began (None: when the entry was made)."""
+    trouble: tuple[str, str, int | None] | None = None
     match fact:
-        case PartAbsent():
-            return "part_absent", f"The desk's {words.PART[fact.part]} does not answer", fact.since_ms
+        # Where the detectors are absent the flag analysis_absent tells of it: one trouble, one alert.
+        case PartAbsent(part=part) if part is not Part.EDGE_AI:
+            trouble = "part_absent", f"The desk's {words.PART[fact.part]} does not answer", fact.since_ms
+        case Gap(part=Part.CAPTURE):
+            trouble = "gap", f"Something is missing from the recording: {fact.reason}", fact.from_ms
         case Gap():
-            return "gap", f"The desk's {words.PART[fact.part]} was away for a while: {fact.reason}", fact.from_ms
+            trouble = "gap", f"The desk's {words.PART[fact.part]} was away for a while: {fact.reason}", fact.from_ms
+        case AnalysisReduced(was=0, level=level) if level:
+            # The levels after the first say the same once more.
+            trouble = "analysis_reduced", f"The picture analysis looks less often. {fact.reason}", fact.at_ms
+        case NoCheckInPhoto(fault=fault, attempts=attempts):
+            trouble = "no_check_in_photo", no_photo(fault, attempts).removesuffix("."), None
         case CameraEnded():
-            return "camera_ended", f"The camera gives no more pictures: {fact.reason}", None
+            trouble = "camera_ended", f"The camera gives no more pictures: {fact.reason}", None
         case LidMoved(open=True):
-            return "lid_open", "The desk unit's case was opened", None
-    return None
+            trouble = "lid_open", "The desk unit's case was opened", None
+    return trouble
 
 
-def _picture(data: bytes) -> str:
-    if not data.startswith(JPEG_START) or len(data) > THUMBNAIL_LIMIT:
+def newest_picture(fact: FlagRaised | FlagEnded) -> str:
+    """The newest of a flag's pictures as a data: URL, empty where there is none that a desk would send."""
+    data = fact.pictures[-1].jpeg if fact.pictures else b""
+    if not is_jpeg(data, THUMBNAIL_LIMIT):
         return ""
     return "data:image/jpeg;base64," + base64.b64encode(data).decode()
+
+
+def is_jpeg(data: bytes, limit: int) -> bool:
+    """Whether a desk may have sent this for a picture of at most `limit` bytes."""
+    return data.startswith(JPEG_START) and len(data) <= limit
 
 
 def _seconds(ms: int | None) -> float | None:

@@ -23,6 +23,7 @@ MAX_BODY = 8192
 STATUS = {
     "unknown_desk": 404,
     "unknown_alert": 404,
+    "no_photo": 404,
     "desk_free": 409,
     "other_session": 409,
     "no_broker": 503,
@@ -76,6 +77,10 @@ def _add_pages(app: Flask, settings: Settings, console: Console) -> None:
     @app.get("/alerts.json")
     def alerts() -> Response:
         return _json(console.feed())
+
+    @app.get("/desks/<desk>/photo.jpg")
+    def photo(desk: str) -> Response:
+        return Response(console.photo(desk), mimetype="image/jpeg", headers={"Cache-Control": "no-store"})
 
     @app.get("/events")
     def events() -> Response:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from invigilation.clock import Instant
 from proctoring.fact import Extended, Fact, Moved, SessionOpened
 from proctoring.ledger import Entry
 from proctoring.session import Session, State, left, spent
+from web.clock import Instant
 
 
 class ExamClock:

@@ -12,9 +12,9 @@ from typing import Final
 import msgspec
 from msgspec.structs import replace
 
-from invigilation.clock import Instant
 from proctoring.errors import Refused
 from proctoring.wire import Admit, Command, End, Extend, Order, OrderOutcome, Pause, Resume, Say
+from web.clock import Instant
 
 VALID_MS: Final = 30_000
 """How long a desk may carry an order out. A pause that comes a minute late is a surprise, not an order."""

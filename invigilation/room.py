@@ -6,22 +6,25 @@ import re
 from enum import StrEnum
 from itertools import chain
 from typing import Final
+from urllib.parse import quote
 
 import msgspec
 from msgspec.structs import replace
 
 from invigilation import words
-from invigilation.alerts import Alert, Alerts, alert_of
-from invigilation.clock import Instant
+from invigilation.alerts import Alert, Alerts, alert_of, is_jpeg, newest_picture
 from invigilation.events import Event
 from invigilation.exam_clock import ExamClock
 from invigilation.lateness import EARLIER_MS, Lateness
 from invigilation.trail import Standing, Trail
+from proctoring.check_in import PHOTO_LIMIT
 from proctoring.errors import Refused
-from proctoring.fact import CallPressed, FlagEnded, Moved, SessionOpened
+from proctoring.fact import CallPressed, CheckInPhoto, FlagEnded, Moved, SessionOpened
+from proctoring.flag import FlagKind
 from proctoring.ledger import Entry
 from proctoring.session import OPEN, TABLE, Move, State
 from proctoring.wire import Facts, Presence
+from web.clock import Instant
 
 SESSIONS_KEPT: Final = 8
 """Ledgers followed per desk: the one at the desk and those whose last entries may still be sent again."""
@@ -58,6 +61,8 @@ class DeskCard(msgspec.Struct, frozen=True, kw_only=True):
     called_utc_ms: int | None
     lamp: Lamp
     ledger: Standing | None
+    photo: str
+    """The address of the check-in photo; empty where none was taken, or none has come."""
     last_alert: str | None
     """The id of the newest alert of this session."""
     orders: tuple[str, ...]
@@ -105,6 +110,8 @@ class _Desk:
         self.newest_utc_ms = 0
         """By the desk's clock, the newest thing known of it: what is older moves nothing."""
         self.called_utc_ms: int | None = None
+        self.photo = b""
+        self.photo_seq = 0
         self.lateness = Lateness()
         self.watched: dict[str, _Watched] = {}
         self.shown: tuple[DeskCard, Instant] | None = None
@@ -121,6 +128,7 @@ class _Desk:
         if session != self.session:
             self.session = session
             self.candidate = self.exam = self.state = self.since_utc_ms = self.called_utc_ms = None
+            self.photo, self.photo_seq = b"", 0
 
     def stand(self, state: State | None, since_utc_ms: int) -> None:
         """How the session stands, and since when."""
@@ -142,10 +150,19 @@ class _Desk:
             case SessionOpened() as opened:
                 self.candidate, self.exam = opened.candidate, opened.exam_title
                 self.stand(self.state or State.CHECKING_IN, entry.at_utc_ms)
+            case CheckInPhoto(photo=photo) if is_jpeg(photo.jpeg, PHOTO_LIMIT):
+                self.photo, self.photo_seq = photo.jpeg, entry.seq
             case Moved() as moved:
                 self.stand(moved.state, entry.at_utc_ms)
             case CallPressed():
                 self.called_utc_ms = entry.at_utc_ms
+
+    @property
+    def photo_address(self) -> str:
+        """Where the console shows the photo; another photo has another address."""
+        return (
+            f"/desks/{quote(self.name)}/photo.jpg?session={self.session}&entry={self.photo_seq}" if self.photo else ""
+        )
 
 
 class Room:
@@ -162,6 +179,13 @@ class Room:
     def card(self, desk: str, now: Instant) -> DeskCard:
         """One desk. Raises Refused where there is none of that name."""
         return self._card(self._known(desk), now)
+
+    def photo(self, desk: str) -> bytes:
+        """The check-in photo of who sits at a desk. Raises Refused where there is none."""
+        photo = self._known(desk).photo
+        if not photo:
+            raise Refused("no_photo", "There is no check-in photo of who sits at this desk.")
+        return photo
 
     def alerts(self) -> list[Alert]:
         """Every alert that is kept, newest first."""
@@ -217,15 +241,17 @@ class Room:
         if isinstance(entry.fact, CallPressed):
             call = Call(desk=desk.name, candidate=desk.candidate, at_utc_ms=entry.at_utc_ms, earlier=earlier)
             return [Event("call", call)]
-        return self._take_alert(entry, earlier)
+        return self._take_alert(desk, entry, earlier)
 
-    def _take_alert(self, entry: Entry, earlier: bool) -> list[Event]:
+    def _take_alert(self, desk: _Desk, entry: Entry, earlier: bool) -> list[Event]:
         alert = alert_of(entry, earlier)
         if alert is None:
             return []
+        if alert.kind == FlagKind.DIFFERENT_PERSON and entry.session == desk.session:
+            alert = replace(alert, photo=desk.photo_address)
         events = [Event("alert", alert)] if self._alerts.add(alert) else []
         if isinstance(entry.fact, FlagEnded):
-            ended = self._alerts.end(entry.desk, entry.session, entry.fact.flag)
+            ended = self._alerts.end(entry.desk, entry.session, entry.fact.flag, newest_picture(entry.fact))
             events += [Event("alert_ended", ended)] if ended else []
         return events
 
@@ -255,6 +281,7 @@ class Room:
             called_utc_ms=desk.called_utc_ms,
             lamp=_lamp(desk, [alert for alert in alerts if not alert.seen], ledger),
             ledger=ledger,
+            photo=desk.photo_address,
             last_alert=alerts[-1].id if alerts else None,
             orders=_fitting(desk.session, desk.state),
         )

@@ -13,7 +13,6 @@ from typing import Final, Literal
 import msgspec
 
 from invigilation.alerts import Alert
-from invigilation.clock import Clock
 from invigilation.events import Event, Stream
 from invigilation.orders import VALID_MS, OrderForm, Orders, Placed, command_of
 from invigilation.room import DeskCard, Room
@@ -21,6 +20,7 @@ from messaging.ports import Bus, BusFull
 from messaging.topics import EVERY_DESK
 from proctoring.errors import Refused
 from proctoring.wire import Command, Facts, Order, OrderOutcome, Presence, Remote, Say, desk_topic
+from web.clock import Clock
 
 TICK_S: Final = 0.5
 COMING: Final = "An invigilator is coming to you."
@@ -74,6 +74,11 @@ class Console:
                 connected=self._bus.connected,
                 last_event=self.stream.last_id,
             )
+
+    def photo(self, desk: str) -> bytes:
+        """The check-in photo of who sits at a desk. Raises Refused where there is none."""
+        with self._lock:
+            return self._room.photo(desk)
 
     def feed(self) -> Feed:
         """The alerts that are kept."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
@@ -99,6 +100,11 @@ def check_answer(exam: Exam, question_id: str, value: Answer) -> None:
         raise Refused("unknown_question", f"This exam has no question {question_id!r}.")
     if value is not None and not _fits(question, value):
         raise Refused("bad_answer", f"That is no answer to question {question_id!r}.")
+
+
+def answered(values: Iterable[Answer]) -> int:
+    """How many questions have an answer that was not taken back, given the last value of each."""
+    return sum(value not in (None, "", ()) for value in values)
 
 
 def _fits(question: Question, value: Answer) -> bool:

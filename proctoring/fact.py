@@ -6,10 +6,11 @@ from enum import StrEnum
 
 import msgspec
 
+from proctoring.check_in import Photo, PhotoFault
 from proctoring.exam import Answer
-from proctoring.flag import Flag
+from proctoring.flag import Flag, Moment, Thumbnail
 from proctoring.naming import snake
-from proctoring.policy import Mode
+from proctoring.policy import Mode, Retention
 from proctoring.segment import Segment
 from proctoring.session import Move, State
 
@@ -25,6 +26,17 @@ class Part(StrEnum):
     PANEL = "panel"
 
 
+class Reduction(StrEnum):
+    """What the analysis leaves out where the machine is short of time. The first is left out first."""
+
+    FEWER_OBJECT_LOOKS = "fewer_object_looks"
+    FEWER_IDENTITY_LOOKS = "fewer_identity_looks"
+    NO_GAZE = "no_gaze"
+    FEWER_FRAMES = "fewer_frames"
+    FEWEST_FRAMES = "fewest_frames"
+    """As few as the rules need to vote."""
+
+
 class _Fact(
     msgspec.Struct,
     frozen=True,
@@ -36,8 +48,13 @@ class _Fact(
     pass
 
 
-class SessionOpened(_Fact, frozen=True):
-    """A candidate signed in. `allowed_ms` already holds what the booking grants extra."""
+class SessionOpened(_Fact, frozen=True, omit_defaults=True):
+    """A candidate signed in. `allowed_ms` already holds what the booking grants extra.
+
+    `certificate` (PEM) is that of the desk's key, which signs this ledger; empty in ledgers from before signatures.
+    `recipients` are the age public keys that the session's segments are sealed to. Ledgers from before sealing have
+    none, and where there is none the text leaves them out.
+    """
 
     candidate: str
     booking: str | None
@@ -48,12 +65,32 @@ class SessionOpened(_Fact, frozen=True):
     policy: str
     allowed_ms: int
     software: str
+    recipients: tuple[str, ...] = ()
+    certificate: str = ""
+    retention: Retention | None = None
+    """How long the recording is kept, as the candidate was told; None in ledgers from before it was said here."""
+    clock_trusted: bool = True
+    """False where the desk's wall clock was known to be wrong and the server's was not known yet: the times of day of
+    these entries mean nothing until a ClockMeasured of the same boot says by how much."""
 
 
 class Consented(_Fact, frozen=True):
     """The candidate read the notice of this version and agreed."""
 
     notice: str
+
+
+class CheckInPhoto(_Fact, frozen=True):
+    """The photo that was taken when the candidate had checked their own picture: who this session is compared to."""
+
+    photo: Photo
+
+
+class NoCheckInPhoto(_Fact, frozen=True):
+    """The session goes on without a photo. The candidate is then who sits alone at the desk as the exam begins."""
+
+    fault: PhotoFault
+    attempts: int
 
 
 class CheckPassed(_Fact, frozen=True):
@@ -100,16 +137,34 @@ class Answered(_Fact, frozen=True):
 
 
 class FlagRaised(_Fact, frozen=True):
-    """A detector's suspicion begins. The thumbnail is a small JPEG in base64, empty where there is none."""
+    """A detector's suspicion begins, with its pictures so far."""
 
     flag: Flag
     thumbnail: bytes = b""
+    """The one picture of ledgers before there were several."""
+    thumbnails: tuple[Thumbnail, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def pictures(self) -> tuple[Thumbnail, ...]:
+        """Its thumbnails, in the order of their times."""
+        if self.thumbnails is not msgspec.UNSET or not self.thumbnail:
+            return self.thumbnails or ()
+        moment = Thumbnail(
+            moment=Moment.NEWEST, at_ms=self.flag.raised_ms, score=self.flag.peak_score, jpeg=self.thumbnail
+        )
+        return (moment,)
 
 
 class FlagEnded(_Fact, frozen=True):
-    """A flag's end, with all of its scores."""
+    """A flag's end, with all of its scores, and its final pictures where the detector itself ended it."""
 
     flag: Flag
+    thumbnails: tuple[Thumbnail, ...] | msgspec.UnsetType = msgspec.UNSET
+
+    @property
+    def pictures(self) -> tuple[Thumbnail, ...]:
+        """Its thumbnails, in the order of their times; none where FlagRaised has the last ones."""
+        return self.thumbnails or ()
 
 
 class SegmentStored(_Fact, frozen=True):
@@ -140,6 +195,26 @@ class CameraEnded(_Fact, frozen=True):
     reason: str
 
 
+class EncoderChosen(_Fact, frozen=True):
+    """The recording is made with this encoder, as FFmpeg calls it, from now on."""
+
+    encoder: str
+    reason: str
+
+
+class AnalysisReduced(_Fact, frozen=True):
+    """From `at_ms` on the analysis leaves out the first `level` of Reduction; at level 0 it is whole (again).
+
+    `was` is the level before.
+    """
+
+    at_ms: int
+    level: int
+    was: int
+    left_out: tuple[Reduction, ...]
+    reason: str
+
+
 class AnalysisSummary(_Fact, frozen=True):
     """How the detectors worked over the session."""
 
@@ -148,6 +223,11 @@ class AnalysisSummary(_Fact, frozen=True):
     analysed_fps: float
     models: dict[str, str]
     runtime: str
+    latency_ms_median: int | None = None
+    """From the moment a frame was taken until its Observation was made."""
+    latency_ms_p95: int | None = None
+    looks_skipped: dict[str, int] = {}
+    """By what was looked for: how many of the analysed frames were not searched for it."""
 
 
 class HandedOver(_Fact, frozen=True):
@@ -164,6 +244,23 @@ class LidMoved(_Fact, frozen=True):
     """The case of the desk unit was opened or closed."""
 
     open: bool
+
+
+class ClockMeasured(_Fact, frozen=True):
+    """The server's clock compared with the desk's wall clock, as that stood at this entry.
+
+    Server's time = desk's time + `offset_ms`, give or take `uncertainty_ms`. The entry has the monotonic time too, so
+    it dates every entry of the same boot, whatever the wall clock did.
+    """
+
+    offset_ms: int
+    uncertainty_ms: int
+
+
+class ClockStepped(_Fact, frozen=True):
+    """The desk's wall clock was set: it went `by_ms` further than the monotonic clock; below 0, it went back."""
+
+    by_ms: int
 
 
 class OrderTaken(_Fact, frozen=True):
@@ -183,17 +280,26 @@ class Said(_Fact, frozen=True):
     by: str
 
 
+class Checkpoint(_Fact, frozen=True):
+    """The desk's signature: this entry, and by the chain every one before, is its own (see proctoring.ledger)."""
+
+    signature: bytes = b""
+
+
 class Sealed(_Fact, frozen=True):
-    """The last entry: what the whole session holds."""
+    """The last entry: what the whole session holds, signed as a Checkpoint is."""
 
     segments: int
     answers: int
     flags: int
+    signature: bytes = b""
 
 
 Fact = (
     SessionOpened
     | Consented
+    | CheckInPhoto
+    | NoCheckInPhoto
     | CheckPassed
     | Moved
     | MoveRefused
@@ -205,11 +311,16 @@ Fact = (
     | Gap
     | PartAbsent
     | CameraEnded
+    | EncoderChosen
+    | AnalysisReduced
     | AnalysisSummary
     | HandedOver
     | CallPressed
     | LidMoved
+    | ClockMeasured
+    | ClockStepped
     | OrderTaken
     | Said
+    | Checkpoint
     | Sealed
 )

@@ -61,6 +61,23 @@ TECHNICAL: Final = frozenset(
 """Kinds that say something about the equipment or the room, never about the candidate."""
 
 
+class Moment(StrEnum):
+    """What a flag's picture shows: its first look, the one with the highest score, or the newest that counts."""
+
+    ONSET = "onset"
+    PEAK = "peak"
+    NEWEST = "newest"
+
+
+class Thumbnail(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A small picture of one moment of a flag, with what it is about framed."""
+
+    moment: Moment
+    at_ms: int
+    score: float
+    jpeg: bytes
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """When a rule raises, holds and drops a flag."""
 
@@ -81,6 +98,15 @@ class Look(msgspec.Struct, frozen=True):
 
     score: float
     boxes: tuple[Box, ...] = ()
+
+
+class Glimpse(msgspec.Struct, frozen=True):
+    """What a rule has just seen of something that may be, or is, a flag; all times since the session's zero."""
+
+    started_ms: int
+    peak_ms: int
+    last_seen_ms: int
+    look: Look
 
 
 class Why(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -120,7 +146,8 @@ class _Episode:
         self.last_seen_ms = at_ms
         self.looks = 0
         self.hits = 0
-        self.peak = Look(score=-1.0)
+        self.peak = self.newest = Look(score=-1.0)
+        self.peak_ms = at_ms
         self.scores: list[tuple[int, float]] = []
         self.flag: Flag | None = None
 
@@ -130,8 +157,9 @@ class _Episode:
         self.scores.append((at_ms, round(look.score, 3)))
         if len(self.scores) > SCORES_KEPT:
             del self.scores[1::2]
+        self.newest = look
         if look.score > self.peak.score:
-            self.peak = look
+            self.peak, self.peak_ms = look, at_ms
         if look.score >= (rule.leave if self.flag else rule.threshold):
             self.last_seen_ms = at_ms
 
@@ -171,6 +199,14 @@ class FlagRule:
             self._episode = _Episode(at_ms)
         self._episode.add(at_ms, look, self.rule)
         return self._ended(at_ms) if self._episode.flag else self._raised(at_ms, look)
+
+    @property
+    def glimpse(self) -> Glimpse | None:
+        """What the newest observation showed, while there is an episode."""
+        episode = self._episode
+        if episode is None:
+            return None
+        return Glimpse(episode.started_ms, episode.peak_ms, episode.last_seen_ms, episode.newest)
 
     def finish(self) -> Flag | None:
         """Ends what is open: nothing more will be observed for now."""
@@ -227,6 +263,30 @@ class FlagRule:
             boxes=episode.peak.boxes,
             models=self._models,
         )
+
+
+def analysis_absent(rule: Rule, started_ms: int, raised_ms: int, ended_ms: int | None = None) -> Flag:
+    """The technical flag that nobody looked. No detector can raise it: who sees that they are away does."""
+    kind, until_ms = FlagKind.ANALYSIS_ABSENT, raised_ms if ended_ms is None else ended_ms
+    return Flag(
+        id=f"{kind}:{started_ms}",
+        kind=kind,
+        label=None,
+        technical=True,
+        started_ms=started_ms,
+        raised_ms=raised_ms,
+        ended_ms=ended_ms,
+        peak_score=1.0,
+        why=Why(
+            threshold=rule.threshold,
+            dwell_ms=rule.dwell_ms,
+            share=rule.share,
+            rule_version=RULE_VERSION,
+            scores=((started_ms, 1.0), (until_ms, 1.0)),
+            boxes=(),
+            models={},
+        ),
+    )
 
 
 def feed_all(rules: Iterable[FlagRule], observation: Observation) -> list[Flag]:

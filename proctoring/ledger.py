@@ -3,18 +3,22 @@
 Canonical means: keys sorted, no white space, UTF-8, numbers in their shortest form. A line is the entry's canonical
 text and the SHA-256 of that text in hex. The first entry's `prev` is the hash of the desk's and the session's name,
 so that a ledger cannot be passed off as another's. Checking a chain needs SHA-256 and a JSON reader, nothing of ours.
+
+Some entries carry the desk's signature (`proctoring.signed` checks it). What is signed is the entry's own text with
+an empty signature, behind a line that says what it is: so it covers the desk, the session, the number, the times, and
+by `prev` every entry before.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 import msgspec
 
 from proctoring.errors import LedgerBroken, Refused
-from proctoring.fact import Fact
+from proctoring.fact import Checkpoint, Fact, Sealed
 
 
 class Stamp(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +59,13 @@ class Head(msgspec.Struct, frozen=True, kw_only=True):
     hash: str
 
 
+Sign = Callable[[bytes], bytes]
+"""Makes the desk's signature over some bytes."""
+
+SIGNED: Final = b"deskproctor signed entry 1\n"
+"""Comes before what is signed, so that a signature over an entry is never one over anything else."""
+
+_plain: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder(order="sorted").encode
 _decode: Final = msgspec.json.Decoder(Entry, strict=True).decode
 
@@ -69,8 +80,8 @@ def start(desk: str, session: str) -> Head:
     return Head(desk=desk, session=session, seq=0, hash=sha256(f"{desk}/{session}".encode()))
 
 
-def append(head: Head, fact: Fact, stamp: Stamp, at_ms: int | None) -> tuple[Line, Head]:
-    """The line that puts `fact` after `head`, and the new head.
+def append(head: Head, fact: Fact, stamp: Stamp, at_ms: int | None, sign: Sign | None = None) -> tuple[Line, Head]:
+    """The line that puts `fact` after `head`, and the new head. With `sign`, a fact that can be signed is.
 
     Raises Refused for a fact that JSON cannot hold as it is: infinity, not-a-number, half a character.
     """
@@ -86,6 +97,9 @@ def append(head: Head, fact: Fact, stamp: Stamp, at_ms: int | None) -> tuple[Lin
         fact=fact,
     )
     text = _text(entry)
+    if sign is not None and isinstance(fact, Checkpoint | Sealed):
+        fact = msgspec.structs.replace(fact, signature=sign(statement(text)))
+        text = _text(msgspec.structs.replace(entry, fact=fact))
     line = Line(text.decode(), sha256(text))
     return line, msgspec.structs.replace(head, seq=entry.seq, hash=line.hash)
 
@@ -98,6 +112,13 @@ def _text(entry: Entry) -> bytes:
     if _decode(text) != entry:
         raise Refused("not_plain", "This holds a number that is not finite and cannot be kept. Enter another.")
     return text
+
+
+def statement(text: bytes | str) -> bytes:
+    """What the signature in an entry's canonical text is over."""
+    entry = _plain(text)
+    entry["fact"]["signature"] = ""
+    return SIGNED + _encode(entry)
 
 
 def read(line: Line) -> Entry:
@@ -118,7 +139,8 @@ def follow(head: Head, line: Line) -> tuple[Entry, Head]:
         entry = _decode(text)
     except msgspec.DecodeError as error:
         raise LedgerBroken(seq, f"this is no entry: {error}.") from error
-    if _encode(entry) != text:
+    if _encode(entry) != text and _encode(_plain(text)) != text:
+        # The second is for lines of older versions, whose facts had fewer fields.
         raise LedgerBroken(seq, "the text is not in canonical form.")
     if (entry.desk, entry.session) != (head.desk, head.session):
         raise LedgerBroken(seq, "it belongs to another desk or session.")

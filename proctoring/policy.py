@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Final
 
 import msgspec
 from msgspec import Meta
 
 from proctoring.errors import BadPolicy
 from proctoring.flag import Rule
+
+SPACE_FACTOR: Final = 1.25
+"""An encoder keeps to its bit rate on average; containers and crowded pictures take more."""
+
+
+SOUND_BIT_RATE: Final = 24_000
+"""Bits per second of the microphone's track: speech in full quality at 16 kHz (RFC 6716, 2.1.1: 16 to 20 kbit/s)."""
 
 
 class Mode(StrEnum):
@@ -60,6 +67,9 @@ class Rules(_Part, frozen=True):
     """The threshold is a quarter of the picture burnt out; a camera needs 1 to 2 s when a lamp goes on."""
     blurred: Rule = Rule(threshold=0.5, leave=0.4, dwell_ms=3000, share=0.8)
     """A camera that finds its focus, or a hand that waves, takes 1 to 2 s."""
+    analysis_absent: Rule = Rule(threshold=0.5, leave=0.5, dwell_ms=3000, share=1.0, clear_ms=0, cool_down_ms=0)
+    """The score is 1 while nobody looks. The detectors report once a second and less than 3 s of silence is not
+    noticed; a desk that starts them anew after a crash mostly has them back by then. Only the dwell counts."""
 
 
 class Sizes(_Part, frozen=True):
@@ -95,6 +105,30 @@ class Recording(_Part, frozen=True):
     bit_rate: Annotated[int, Meta(ge=50_000, le=20_000_000)] = 800_000
     """Bits per second: 800 kbit/s is 360 MB an hour."""
     segment_ms: Annotated[int, Meta(ge=500, le=3_600_000)] = 2000
+    spare_minutes: Annotated[float, Meta(ge=0, le=720)] = 15.0
+    """Beyond the exam's own time room is kept on the desk for so much more: what invigilators grant, and pauses, for
+    they are filmed too. A quarter on top of an hour; a longer pause is filmed as far as the disk allows."""
+
+    microphone: bool = False
+    """Whether sound is recorded too, and told apart into voice and no voice. Off: what is said in a room is more than
+    most exams need, and others can be heard. The notice to the candidate says which it is."""
+
+    def bytes_for(self, duration_ms: int, cameras: int = 1) -> int:
+        """The room that a recording of that length can take, `spare_minutes` included."""
+        filmed_s = duration_ms / 1000 + self.spare_minutes * 60
+        bits_per_s = cameras * self.bit_rate + (SOUND_BIT_RATE if self.microphone else 0)
+        return round(filmed_s * bits_per_s / 8 * SPACE_FACTOR)
+
+
+class Retention(_Part, frozen=True):
+    """How long recordings are kept, in days. A legal hold keeps one for longer, whatever is set here."""
+
+    desk_days: Annotated[int, Meta(ge=0, le=3650)] = 14
+    """At the desk, from when it knows that the server has all of the session. Two weeks: time to notice that the
+    server's disk was lost and to bring back its copy, and little enough that a stolen desk is poor in recordings."""
+    server_days: Annotated[int, Meta(ge=1, le=3650)] = 400
+    """At the server, from the decision, or from the session's last news where nobody decides. An appeal may come a
+    year later, and takes a month to be written down."""
 
 
 class Policy(_Part, frozen=True):
@@ -107,8 +141,20 @@ class Policy(_Part, frozen=True):
     looking: Looking = Looking()
     prohibited: tuple[str, ...] = ("cell phone", "book", "laptop")
     """COCO labels that raise a flag; leave out what the exam allows."""
+    identity: bool = True
+    """Whether faces are compared: a photo at check-in, and all through the exam the question whether it is still the
+    same person. Off: no photo is taken, no face becomes numbers, different_person is never raised."""
     recording: Recording = Recording()
-    retention_days: Annotated[int, Meta(ge=1, le=3650)] = 180
+    retention: Retention = Retention()
+    retention_days: Annotated[int, Meta(ge=1, le=3650)] | None = None
+    """One number for both, as policies had it from before there was `retention`: candidates were told of it."""
+
+    @property
+    def keeps(self) -> Retention:
+        """How long recordings are kept, whichever way the policy says it."""
+        if self.retention_days is None:
+            return self.retention
+        return Retention(desk_days=min(Retention().desk_days, self.retention_days), server_days=self.retention_days)
 
 
 def load_policy(text: str) -> Policy:

@@ -12,10 +12,11 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
+from proctoring.check_in import Photo, PhotoFault, PhotoStep
 from proctoring.errors import WireError
 from proctoring.exam import Answer, Booking, Exam
-from proctoring.fact import AnalysisSummary, Part
-from proctoring.flag import Flag
+from proctoring.fact import AnalysisReduced, AnalysisSummary, Part
+from proctoring.flag import Flag, Thumbnail
 from proctoring.ledger import Line
 from proctoring.naming import snake
 from proctoring.policy import Policy
@@ -95,6 +96,8 @@ class Prepare(Message, frozen=True):
     bookings: tuple[Booking, ...] = ()
     walk_in_exam: str | None = None
     """The exam that a candidate without a booking sits; None where walk-in is not allowed."""
+    recipients: tuple[str, ...] = ()
+    """The age public keys that recordings are sealed to. Without any, no session begins."""
 
 
 class Admit(Message, frozen=True):
@@ -130,7 +133,24 @@ class Say(Message, frozen=True):
     text: str
 
 
-Command = Prepare | Admit | Pause | Resume | Extend | End | Say
+class Hold(Message, frozen=True):
+    """Legal hold: forget nothing of the order's session, whatever its policy says.
+
+    `number` counts the server's words about holds: of those about a session the highest counts, however they come.
+    """
+
+    number: Count
+    reason: str
+
+
+class Release(Message, frozen=True):
+    """The legal hold is lifted; `number` as in Hold."""
+
+    number: Count
+    reason: str
+
+
+Command = Prepare | Admit | Pause | Resume | Extend | End | Say | Hold | Release
 
 
 class Order(Message, frozen=True):
@@ -205,7 +225,34 @@ class Consent(Message, frozen=True):
 
 
 class FinishCheck(Message, frozen=True):
-    """The candidate has seen their own picture and went on."""
+    """The candidate has seen their own picture and goes on; where faces are compared, their photo is taken first.
+
+    `without_photo` goes on without one, which is allowed once several have failed.
+    """
+
+    without_photo: bool = False
+
+
+class GivePhoto(Message, frozen=True):
+    """The photo that was wanted."""
+
+    session: str
+    attempt: int
+    photo: Photo
+
+
+class MissPhoto(Message, frozen=True):
+    """The photo that was wanted could not be taken."""
+
+    session: str
+    attempt: int
+    fault: PhotoFault
+
+
+class AskPhoto(Message, frozen=True):
+    """Asks for the check-in photo of the session at this desk."""
+
+    session: str
 
 
 class Begin(Message, frozen=True):
@@ -237,22 +284,23 @@ class Leave(Message, frozen=True):
 
 
 class RaiseFlag(Message, frozen=True):
-    """A flag begins; the thumbnail is a JPEG of at most 12 kB."""
+    """A flag begins; its thumbnails so far are JPEGs of at most 12 kB each."""
 
     session: str
     flag: Flag
-    thumbnail: bytes = b""
+    thumbnails: tuple[Thumbnail, ...] = ()
 
 
 class EndFlag(Message, frozen=True):
-    """A flag that was raised has ended."""
+    """A flag that was raised has ended; these are its final thumbnails."""
 
     session: str
     flag: Flag
+    thumbnails: tuple[Thumbnail, ...] = ()
 
 
 class StoreSegment(Message, frozen=True):
-    """A finished, durable file in the incoming folder, to be taken into custody."""
+    """A finished file in the incoming folder, not sealed yet, to be taken into custody."""
 
     session: str
     segment: Segment
@@ -274,6 +322,21 @@ class ReportCameraEnd(Message, frozen=True):
 
     session: str
     reason: str
+
+
+class ReportEncoder(Message, frozen=True):
+    """The recording is made with this encoder from now on. A report that says nothing new has no effect."""
+
+    session: str
+    encoder: str
+    reason: str
+
+
+class ReportReduction(Message, frozen=True):
+    """The analysis leaves out more than before, or less. A report that says nothing new has no effect."""
+
+    session: str
+    reduced: AnalysisReduced
 
 
 class PressCall(Message, frozen=True):
@@ -312,6 +375,15 @@ class TakeReceipt(Message, frozen=True):
     receipt: Receipt
 
 
+class TakeTime(Message, frozen=True):
+    """The server's clock showed `utc_ms` when the desk's monotonic clock stood at `mono_ms` in that boot."""
+
+    boot: str
+    mono_ms: Count
+    utc_ms: Count
+    uncertainty_ms: Count
+
+
 class TakeOrder(Message, frozen=True):
     """Hands custody an order. It checks, records and answers with an OrderOutcome."""
 
@@ -326,6 +398,9 @@ Request = (
     | SignIn
     | Consent
     | FinishCheck
+    | GivePhoto
+    | MissPhoto
+    | AskPhoto
     | Begin
     | AskPaper
     | SaveAnswer
@@ -337,12 +412,15 @@ Request = (
     | StoreSegment
     | ReportGap
     | ReportCameraEnd
+    | ReportEncoder
+    | ReportReduction
     | PressCall
     | MoveLid
     | Drained
     | AskOutbox
     | AskLines
     | TakeReceipt
+    | TakeTime
     | TakeOrder
 )
 
@@ -366,6 +444,7 @@ class View(Message, frozen=True):
     exam_title: str | None = None
     questions: int | None = None
     consented: bool = False
+    photo: PhotoStep = PhotoStep()
     zero_mono_ms: int | None = None
     left_ms: int | None = None
     reason: str = ""
@@ -373,10 +452,16 @@ class View(Message, frozen=True):
     message: str = ""
     """The invigilator's last message to the candidate."""
     camera_ended: bool = False
+    segment_number: int = 0
+    """The highest number of a segment in the ledger: after a power cut capture counts on from it."""
     head_seq: int = 0
     answered: int = 0
     called: bool = False
     absent: tuple[Part, ...] = ()
+    trouble: str = ""
+    """What is wrong with the desk's disk, in the candidate's words; empty where all is well."""
+    clock_trusted: bool = True
+    """False while the desk's time of day is known to be wrong and the server's is not known."""
     policy: Policy = Policy()
 
 
@@ -407,6 +492,15 @@ class Record(Message, frozen=True):
     receipted: bool
     head_seq: int
     head_hash: str
+    photo_taken: bool = False
+    late_segments: int = 0
+    """Segments that came after the seal: they lie beside the ledger and prove nothing by themselves."""
+
+
+class CheckInPhoto(Message, frozen=True):
+    """The session's check-in photo as JPEG; None where none was taken."""
+
+    jpeg: bytes | None
 
 
 class PendingSegment(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -451,7 +545,7 @@ class Denied(Message, frozen=True):
     reason: str
 
 
-Reply = View | Saved | Paper | Record | Outbox | Lines | OrderOutcome | Done | Denied
+Reply = View | Saved | Paper | Record | CheckInPhoto | Outbox | Lines | OrderOutcome | Done | Denied
 
 
 class FrameHead(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

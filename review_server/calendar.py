@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import uuid
 from pathlib import Path
 from typing import Annotated, Final
@@ -17,10 +18,11 @@ from proctoring import exam
 from proctoring.exam import Booking, Exam
 from proctoring.policy import Policy
 from proctoring.wire import Order, OrderOutcome, Prepare, Presence, desk_topic
-from review_server.ports import Clock
+from review_server.sealing import Keyring, KeysUnusable
 from review_server.standing import SERVER
 from review_server.store import Store
 from review_server.tables import BookingRow, ExamRow, OrderRow, SittingRow
+from web.clock import Clock
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +66,8 @@ def _insert(tx: Session, content: Exam, sitting: Sitting) -> None:
         )
 
 
-def prepare(tx: Session) -> Prepare | None:
-    """What a desk needs to know; None while the calendar is empty."""
+def prepare(tx: Session, recipients: tuple[str, ...]) -> Prepare | None:
+    """What a desk needs to know, with the keys that it seals to; None while the calendar is empty."""
     sitting = tx.scalars(select(SittingRow).order_by(SittingRow.id)).first()
     if sitting is None:
         return None
@@ -76,6 +78,7 @@ def prepare(tx: Session) -> Prepare | None:
         policy=msgspec.json.decode(sitting.policy, type=Policy),
         bookings=tuple(_booking(row, sitting.exam) for row in booked),
         walk_in_exam=sitting.exam if sitting.walk_in else None,
+        recipients=recipients,
     )
 
 
@@ -83,26 +86,42 @@ def _booking(row: BookingRow, exam_id: str) -> Booking:
     return Booking(code=row.code, candidate=row.candidate, exam=exam_id, extra_minutes=row.extra_minutes)
 
 
-class Preparation:
-    """Prepares each desk that comes online. Used on the bus's thread alone."""
+class _Sent(msgspec.Struct, frozen=True):
+    run: int
+    order: str
+    recipients: tuple[str, ...]
 
-    def __init__(self, store: Store, bus: Bus, clock: Clock, order_life_ms: int) -> None:
+
+class Preparation:
+    """Prepares each desk that comes online, and all of them again when there is a new key. Any thread."""
+
+    def __init__(self, store: Store, bus: Bus, clock: Clock, keyring: Keyring, order_life_ms: int) -> None:
         self._store = store
         self._bus = bus
         self._clock = clock
+        self._keyring = keyring
+        self._lock = threading.Lock()
         self._order_life_ms = order_life_ms
-        self._prepared: dict[str, tuple[int, str]] = {}
-        """Desk to its run and the order that it was sent."""
+        self._prepared: dict[str, _Sent] = {}
+        """Desk to what it was sent."""
 
     def meet(self, presence: Presence) -> None:
         """A desk says that it is there, or that it is not."""
-        run, order = self._prepared.get(presence.desk, (-1, ""))
-        if presence.run < run:
-            return
-        if not presence.online:
-            self._prepared.pop(presence.desk, None)
-        elif presence.run > run or self._failed(order):
-            self._send(presence)
+        with self._lock:
+            sent = self._prepared.get(presence.desk, _Sent(-1, "", ()))
+            if presence.run < sent.run:
+                return
+            if not presence.online:
+                self._prepared.pop(presence.desk, None)
+            elif presence.run > sent.run or self._failed(sent.order):
+                self._send(presence.desk, presence.run)
+
+    def renew(self) -> None:
+        """Tells the desks that are there of a key that is newer than what they were sent."""
+        with self._lock:
+            for desk, sent in list(self._prepared.items()):
+                if self._recipients() not in (sent.recipients, ()):
+                    self._send(desk, sent.run)
 
     def note(self, outcome: OrderOutcome) -> None:
         """A desk says what became of an order."""
@@ -120,19 +139,27 @@ class Preparation:
         is_over = row.expires_utc_ms <= self._clock.utc_ms()
         return row.result in FAILED or (row.result is None and is_over)
 
-    def _send(self, presence: Presence) -> None:
+    def _recipients(self) -> tuple[str, ...]:
+        try:
+            return self._keyring.recipients()
+        except KeysUnusable as error:
+            log.error("%s", error)
+            return ()
+
+    def _send(self, desk: str, run: int) -> None:
+        recipients = self._recipients()
         with self._store.write() as tx:
-            command = prepare(tx)
+            command = prepare(tx, recipients)
             if command is None:
                 return
-            order = self._order(presence.desk, command)
-            tx.add(_order_row(order, presence.run))
+            order = self._order(desk, command)
+            tx.add(_order_row(order, run))
         try:
             self._bus.publish(desk_topic(order.desk, "orders"), order)
         except BusFull as full:
             log.warning("%s was not prepared: %s", order.desk, full)
             return
-        self._prepared[presence.desk] = (presence.run, order.id)
+        self._prepared[desk] = _Sent(run, order.id, recipients)
 
     def _order(self, desk: str, command: Prepare) -> Order:
         now_ms = self._clock.utc_ms()

@@ -1,4 +1,7 @@
-"""What desks ask of this server over HTTP: to take a recording. Answers are sentences, for the desk's log."""
+"""What desks ask of this server over HTTP: to take a recording, and what time it is.
+
+Answers are sentences, for the desk's log; the time alone is JSON.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,17 @@ import hmac
 import re
 from typing import Final
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import ClientDisconnected, RequestEntityTooLarge
 
 from proctoring.errors import Refused
 from review_server.segments import DiskFull, Segments
+from web.clock import Clock
 
 HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
-def desk_api(segments: Segments, desks: dict[str, str], max_bytes: int) -> Blueprint:
+def desk_api(segments: Segments, desks: dict[str, str], max_bytes: int, clock: Clock) -> Blueprint:
     """The desks' part of the application. `desks`: desk to token."""
     blueprint = Blueprint("desk_api", __name__)
 
@@ -30,6 +34,14 @@ def desk_api(segments: Segments, desks: dict[str, str], max_bytes: int) -> Bluep
             return _too_large(max_bytes)
         request.max_content_length = max_bytes
         return _take(segments, desk, sha256, max_bytes)
+
+    @blueprint.get("/time")
+    def get_time() -> Response:
+        came_utc_ms = clock.utc_ms()
+        if _caller(desks) is None:
+            return _say(401, "This desk is not known here. Check its token in the settings of both sides.")
+        # The second of the two last of all: what lies between them is not on the way.
+        return jsonify({"came_utc_ms": came_utc_ms, "went_utc_ms": clock.utc_ms()})
 
     return blueprint
 

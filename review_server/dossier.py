@@ -11,14 +11,17 @@ from sqlalchemy.orm import Session
 
 from proctoring import ledger
 from proctoring.decision import Decision, standing
-from proctoring.fact import FlagRaised, Gap
+from proctoring.fact import Gap, SessionOpened
 from proctoring.flag import Flag
-from proctoring.ledger import Line
-from review_server.playback import Piece
+from proctoring.ledger import Entry, Line
+from review_server.film import Piece
+from review_server.holds import answer, holds_of
+from review_server.pictures import in_fact
+from review_server.retention import Kept, kept, removed_of
 from review_server.reviews import decisions_of
 from review_server.segments import SegmentFiles
 from review_server.standing import read_chain, stored_and_missing, why_not_verified
-from review_server.tables import FlagRow, LineRow, MoveRow, SegmentRow, SessionRow, StoredRow
+from review_server.tables import FlagRow, HoldRow, LineRow, MoveRow, RemovedRow, SegmentRow, SessionRow, StoredRow
 from review_server.timeline import Timeline, draw
 
 LIST_LENGTH: Final = 500
@@ -33,13 +36,26 @@ class Dossier(msgspec.Struct, frozen=True, kw_only=True):
     timeline: Timeline
     stored: tuple[str, ...]
     missing: tuple[str, ...]
+    recipients: tuple[str, ...]
+    """The public keys that the ledger says its recording is sealed to; none where it was stored before sealing."""
     decisions: tuple[Decision, ...]
     moves: tuple[MoveRow, ...]
+    kept: Kept
+    holds: tuple[Held, ...]
+    removed: tuple[RemovedRow, ...]
+    """What was deleted of the recording when its time was over."""
 
     @property
     def decision(self) -> Decision | None:
         """The decision that holds."""
         return standing(self.decisions)
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A word about a legal hold, and what its desk answered: None while it has not heard."""
+
+    row: HoldRow
+    answer: str | None
 
 
 class Listed(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,9 +86,19 @@ def read(tx: Session, session: str) -> Dossier | None:
         timeline=draw(chain.entries),
         stored=stored,
         missing=missing,
+        recipients=recipients_of(chain.entries),
         decisions=tuple(decisions_of(tx, session)),
         moves=tuple(moves),
+        kept=kept(tx, row),
+        holds=tuple(Held(hold, answer(tx, hold)) for hold in holds_of(tx, session)),
+        removed=tuple(removed_of(tx, session)),
     )
+
+
+def recipients_of(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """Whom a session's segments are sealed to, as its first entry says."""
+    opened = entries[0].fact if entries else None
+    return opened.recipients if isinstance(opened, SessionOpened) else ()
 
 
 def read_list(tx: Session) -> list[Listed]:
@@ -95,22 +121,30 @@ def read_list(tx: Session) -> list[Listed]:
     ]
 
 
-def read_pieces(tx: Session, session: str, files: SegmentFiles) -> tuple[Piece, ...]:
-    """The segments of a session that are here, in the order of their times."""
-    rows = tx.scalars(
-        select(SegmentRow)
+def read_cameras(tx: Session, session: str) -> list[str]:
+    """The cameras that filmed a session, the one that filmed first in front."""
+    first = func.min(SegmentRow.seq)
+    named = select(SegmentRow.camera).where(SegmentRow.session == session).group_by(SegmentRow.camera)
+    return list(tx.scalars(named.order_by(first)))
+
+
+def read_pieces(tx: Session, session: str, files: SegmentFiles, camera: str) -> tuple[Piece, ...]:
+    """The segments of a session's camera that are here, in the order of their times."""
+    rows = tx.execute(
+        select(SegmentRow.sha256, SegmentRow.started_ms, SegmentRow.ended_ms)
         .join(StoredRow, StoredRow.sha256 == SegmentRow.sha256)
-        .where(SegmentRow.session == session)
+        .where(SegmentRow.session == session, SegmentRow.camera == camera)
         .order_by(SegmentRow.started_ms, SegmentRow.seq)
     )
-    return tuple(Piece(row.sha256, row.started_ms, files.path(row.sha256)) for row in rows)
+    return tuple(Piece(name, started, files.path(name), ended) for name, started, ended in rows)
 
 
-def read_thumbnail(tx: Session, session: str, seq: int) -> bytes | None:
-    """The picture in an entry of the ledger, or None where it holds none."""
+def read_picture(tx: Session, session: str, seq: int, place: int) -> bytes | None:
+    """One of the pictures in an entry of the ledger, or None where there is none."""
     line = tx.get(LineRow, (session, seq))
     fact = ledger.read(Line(line.text, line.hash)).fact if line else None
-    return fact.thumbnail or None if isinstance(fact, FlagRaised) else None
+    held = in_fact(fact) if fact else ()
+    return held[place] if place < len(held) else None
 
 
 def as_json(dossier: Dossier) -> dict[str, Any]:
@@ -127,9 +161,13 @@ def as_json(dossier: Dossier) -> dict[str, Any]:
         "entries": row.head_seq,
         "head_hash": row.head_hash,
         "segments": {"stored": dossier.stored, "missing": dossier.missing},
+        "recipients": dossier.recipients,
         "flags": [_flag_json(flag) for flag in dossier.timeline.flags],
         "gaps": [_gap_json(gap) for gap in dossier.timeline.gaps],
         "answered": dossier.timeline.answered,
+        "clock": dossier.timeline.clock,
+        "kept": msgspec.to_builtins(dossier.kept),
+        "removed": len(dossier.removed),
         "decision": _decision_json(dossier.decision),
     }
 

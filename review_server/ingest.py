@@ -1,8 +1,9 @@
 """Facts come in: verified against the stored chain, written in one transaction, confirmed after its commit.
 
-The same facts twice have their effect once. A hole is answered with what we hold, so that the desk goes back to it.
-Nothing that is stored is ever overwritten: a second story about the same place is kept beside the first, and the
-session counts as disputed from then on.
+A line that its desk should have signed is taken only with a signature that holds. The same facts twice have their
+effect once. A hole is answered with what we hold, so that the desk goes back to it. Nothing that is stored is ever
+overwritten: a second story about the same place is kept beside the first, and the session counts as disputed from
+then on.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
-from proctoring import ledger
+from proctoring import ledger, signed
 from proctoring.errors import LedgerBroken, Refused
 from proctoring.fact import SegmentStored
 from proctoring.ledger import Entry, Line
 from proctoring.session import State
 from proctoring.wire import Facts, Receipt
-from review_server.ports import Clock
 from review_server.projection import project
 from review_server.receipts import Receipts, receipt
 from review_server.standing import Patience, head_of, settle
 from review_server.store import Store
-from review_server.tables import LineRow, RivalRow, SessionRow, StoredRow
+from review_server.tables import LineRow, RemovedRow, RivalRow, SessionRow, StoredRow
+from signing.certificate import Certificate, why_not, why_not_of
+from web.clock import Clock
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +38,11 @@ SESSION_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}")
 class Ingest:
     """Takes facts from desks."""
 
-    def __init__(self, store: Store, receipts: Receipts, clock: Clock, patience: Patience) -> None:
+    def __init__(
+        self, store: Store, receipts: Receipts, clock: Clock, patience: Patience, authority: Certificate | None = None
+    ) -> None:
         self._store = store
+        self._authority = authority
         self._receipts = receipts
         self._clock = clock
         self._patience = patience
@@ -56,7 +61,7 @@ class Ingest:
 
     def _insert(self, tx: Session, facts: Facts) -> Receipt:
         row = _owned(tx, facts)
-        intake = _Intake(tx, facts, row, self._clock.utc_ms())
+        intake = _Intake(tx, facts, row, self._clock.utc_ms(), self._authority)
         intake.take_all()
         if intake.row:
             tx.flush()
@@ -74,17 +79,27 @@ def _owned(tx: Session, facts: Facts) -> SessionRow | None:
 
 
 def _stored_of(tx: Session, named: list[str]) -> list[str]:
-    return list(tx.scalars(select(StoredRow.sha256).where(StoredRow.sha256.in_(named)))) if named else []
+    """Of these segments the ones that came, whether they are still here or their time is over."""
+    here = select(StoredRow.sha256).where(StoredRow.sha256.in_(named))
+    removed = select(RemovedRow.sha256).where(RemovedRow.sha256.in_(named))
+    return [*tx.scalars(here), *tx.scalars(removed)] if named else []
+
+
+class _NotSigned(LedgerBroken):
+    pass
 
 
 class _Intake:
     """One message's lines, one after the other."""
 
-    def __init__(self, tx: Session, facts: Facts, row: SessionRow | None, now_ms: int) -> None:
+    def __init__(
+        self, tx: Session, facts: Facts, row: SessionRow | None, now_ms: int, authority: Certificate | None
+    ) -> None:
         self._tx = tx
         self._facts = facts
         self.row = row
         self.now_ms = now_ms
+        self._authority = authority
         self.head = head_of(row) if row else ledger.start(facts.desk, facts.session)
         self.named: list[str] = []
         """Segments that lines of this message name."""
@@ -94,6 +109,10 @@ class _Intake:
         for line in self._facts.lines:
             try:
                 goes_on = self._take(line)
+            except _NotSigned as unsigned:
+                self.row = self.row or self._open()
+                self._stick(f"The desk's next lines were refused. {unsigned}")
+                goes_on = False
             except LedgerBroken as broken:
                 self._stick(f"The desk's next lines could not be taken. {broken}")
                 goes_on = False
@@ -121,6 +140,9 @@ class _Intake:
 
     def _accept(self, line: Line) -> None:
         entry, head = ledger.follow(self.head, line)
+        if self.row and self.row.sealed:
+            raise LedgerBroken(entry.seq, "it comes after the seal.")
+        self._check_signature(entry, line)
         row = self.row = self.row or self._open()
         self._tx.add(LineRow(session=row.id, seq=entry.seq, hash=line.hash, text=line.text))
         project(self._tx, row, entry)
@@ -128,6 +150,24 @@ class _Intake:
         row.head_seq, row.head_hash = head.seq, head.hash
         row.heard_utc_ms = self.now_ms
         row.stuck = None
+
+    def _check_signature(self, entry: Entry, line: Line) -> None:
+        """Raises _NotSigned for an opening without a certificate of ours, or a signature that does not hold."""
+        fault = None
+        if entry.seq == 1 and self._authority:
+            fault = why_not_of(signed.certificate_of(entry), entry.desk, self._authority)
+        elif signed.is_to_be_signed(entry):
+            certificate = signed.certificate_of(entry if entry.seq == 1 else self._first())
+            fault = signed.fault(certificate, entry, line, self._why_not)
+        if fault:
+            raise _NotSigned(entry.seq, f"{fault}.")
+
+    def _why_not(self, pem: str, data: bytes, signature: bytes) -> str | None:
+        return why_not(pem, data, signature, self.head.desk, self._authority)
+
+    def _first(self) -> Entry:
+        first = self._tx.get_one(LineRow, (self.head.session, 1))
+        return ledger.read(Line(first.text, first.hash))
 
     def _open(self) -> SessionRow:
         row = SessionRow(

@@ -1,161 +1,233 @@
-"""A session's segments as one ordinary MP4, for the browser's own player. The only file that imports PyAV.
-
-Packets are copied, never encoded again: what plays is what was recorded. Each stands at its time in the ledger, so
-that the player's clock is the session's; through a gap the last picture stays, and before the first one the first.
-"""
+"""Films of a session's segments, and the segments opened for them, in memory alone and not for long."""
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterable
-from fractions import Fraction
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, Generic, TypeVar
 
-import av
 import msgspec
-from av.container import OutputContainer
-from av.packet import Packet
-from av.video.stream import VideoStream
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from proctoring.errors import DeskproctorError
 from proctoring.ledger import sha256
+from review_server import outline
+from review_server.boxes import Unplayable
+from review_server.film import Film, Piece, Shot, shots
+from review_server.outline import Outline
+from review_server.sealing import CannotOpen, Keyring, KeysUnusable
+from review_server.store import Store
+from review_server.tables import OutlineRow
 
 log = logging.getLogger(__name__)
 
-TICK: Final = Fraction(1, 90_000)
-"""The time base of joined recordings: both 15 and 25 frames a second are whole numbers of it."""
+NEVER_HELD: Final = (CannotOpen, KeysUnusable, OSError, Unplayable)
+"""Why a segment may not be readable; none of them is a reason to fail at what it is wanted for."""
+AT_ONCE: Final = 500
+"""SQLite takes so many names in one question, and more."""
+FILMS_KEPT: Final = 16
+"""A film of three hours is about 5 MB of tables."""
+
+Kept = TypeVar("Kept")
+
+
+class Spoilt(DeskproctorError, OSError):
+    """A segment that was whole when it came, and is not now. What was being read breaks off here."""
 
 
 class NothingToPlay(DeskproctorError, LookupError):
     """No segment of this session can be played yet."""
 
 
-class Piece(msgspec.Struct, frozen=True):
-    """A segment on disk and its place in the session."""
+class Shelf(Generic[Kept]):
+    """What was used last, up to a limit. Whoever makes a thing makes others wait for nothing."""
 
-    sha256: str
-    started_ms: int
-    path: Path
+    def __init__(self, limit: int, weight: Callable[[Kept], int]) -> None:
+        self._limit = limit
+        self._weight = weight
+        self._lock = threading.Lock()
+        self._kept: OrderedDict[str, Kept] = OrderedDict()
+        self._sum = 0
+
+    def get(self, key: str) -> Kept | None:
+        """What was put there, if it still is."""
+        with self._lock:
+            found = self._kept.get(key)
+            if found is not None:
+                self._kept.move_to_end(key)
+            return found
+
+    def put(self, key: str, value: Kept) -> Kept:
+        """Keeps it; the longest unused goes."""
+        with self._lock:
+            if key not in self._kept:
+                self._kept[key] = value
+                self._sum += self._weight(value)
+            while self._sum > self._limit and len(self._kept) > 1:
+                self._sum -= self._weight(self._kept.popitem(last=False)[1])
+        return value
+
+    def clear(self) -> None:
+        """Keeps nothing any more."""
+        with self._lock:
+            self._kept.clear()
+            self._sum = 0
 
 
-class Recording(msgspec.Struct, frozen=True):
-    """A joined recording, and the hashes of pieces that could not be joined into it."""
+def open_piece(piece: Piece, keyring: Keyring) -> tuple[Outline, bytes]:
+    """A segment's outline and samples. Raises what NEVER_HELD lists."""
+    data = piece.path.read_bytes()
+    if sha256(data) != piece.sha256:
+        raise CannotOpen("Its bytes are not those that the ledger names.")
+    return outline.read(keyring.open(data))
 
-    path: Path
-    left_out: tuple[str, ...]
+
+class Outlines:
+    """Outlines of stored segments, kept in the database."""
+
+    def __init__(self, store: Store, keyring: Keyring) -> None:
+        self._store = store
+        self._keyring = keyring
+
+    def note(self, sha256: str, path: Path) -> None:
+        """Keeps the outline of a segment that has just come, where it can be opened here."""
+        if made := self.made(Piece(sha256, 0, path)):
+            self._keep({sha256: made})
+
+    def of(self, pieces: Iterable[Piece]) -> dict[str, Outline]:
+        """Those that are kept, and those that can be made now, by hash."""
+        wanted = {piece.sha256: piece for piece in pieces}
+        found = self._kept(list(wanted))
+        missing = [piece for key, piece in wanted.items() if key not in found]
+        made = {piece.sha256: one for piece in missing if (one := self.made(piece))}
+        self._keep(made)
+        return found | made
+
+    def _kept(self, wanted: list[str]) -> dict[str, Outline]:
+        decode = msgspec.msgpack.Decoder(Outline).decode
+        found: dict[str, Outline] = {}
+        with self._store.read() as tx:
+            for begin in range(0, len(wanted), AT_ONCE):
+                names = OutlineRow.sha256.in_(wanted[begin : begin + AT_ONCE])
+                rows = tx.execute(select(OutlineRow.sha256, OutlineRow.outline).where(names))
+                found |= {key: decode(written) for key, written in rows}
+        return found
+
+    def _keep(self, made: dict[str, Outline]) -> None:
+        if not made:
+            return
+        try:
+            with self._store.write() as tx:
+                for key, one in made.items():
+                    tx.merge(OutlineRow(sha256=key, outline=msgspec.msgpack.encode(one)))
+        except OperationalError as error:
+            log.warning("%d outlines could not be kept and will be made again: %s", len(made), error.orig)
+
+    def made(self, piece: Piece) -> Outline | None:
+        """The outline of a segment as it is on the disk now, where it can be opened here."""
+        try:
+            return open_piece(piece, self._keyring)[0]
+        except NEVER_HELD as error:
+            log.warning("segment %s cannot be played here: %s", piece.sha256[:12], error)
+            return None
 
 
 class Recordings:
-    """Joined recordings, kept on disk by what they were joined from, the longest unused removed first."""
+    """Films, and the bytes of them. Readers never wait for each other."""
 
-    def __init__(self, folder: Path, limit_bytes: int) -> None:
-        self._folder = folder
-        self._limit_bytes = limit_bytes
-        self._lock = threading.Lock()
-        folder.mkdir(mode=0o750, parents=True, exist_ok=True)
+    def __init__(self, keyring: Keyring, outlines: Outlines, limit_bytes: int) -> None:
+        self._keyring = keyring
+        self._outlines = outlines
+        self._films: Shelf[Film] = Shelf(FILMS_KEPT, lambda _: 1)
+        self._opened: Shelf[bytes] = Shelf(limit_bytes, len)
+        self._spoilt: set[str] = set()
+        """Hashes of segments that had an outline and could no longer be opened."""
 
-    def of(self, pieces: tuple[Piece, ...]) -> Recording:
-        """The recording of these pieces, joined now if it was not before. Raises NothingToPlay."""
-        key = sha256("\n".join(f"{piece.sha256} {piece.started_ms}" for piece in pieces).encode())
-        path, note = self._folder / f"{key}.mp4", self._folder / f"{key}.json"
-        with self._lock:
-            if not (path.exists() and note.exists()):
-                note.write_bytes(msgspec.json.encode(_join_whole(pieces, path)))
-                self._make_room(path)
-            path.touch()
-            return Recording(path, msgspec.json.decode(note.read_bytes(), type=tuple[str, ...]))
+    def can_open(self, recipients: tuple[str, ...]) -> bool:
+        """Whether what was sealed to these, if to any, can be opened here."""
+        return not recipients or self._keyring.holds(recipients)
 
-    def _make_room(self, newest: Path) -> None:
-        files = sorted(self._folder.glob("*.mp4"), key=lambda file: file.stat().st_mtime)
-        total = sum(file.stat().st_size for file in files)
-        for file in files:
-            if total <= self._limit_bytes or file == newest:
-                return
-            total -= file.stat().st_size
-            file.unlink()
-            file.with_suffix(".json").unlink(missing_ok=True)
+    def kept(self, name: str) -> Film | None:
+        """The film that was laid out under that name, if it was not long ago."""
+        return self._films.get(name)
 
+    def film(self, name: str, pieces: Sequence[Piece], zero_ms: int = 0) -> Film:
+        """Lays out these pieces in the order of their times; the film begins at `zero_ms`. Raises NothingToPlay."""
+        return self._films.get(name) or self._films.put(name, self._laid_out(pieces, zero_ms))
 
-def _join_whole(pieces: Iterable[Piece], path: Path) -> tuple[str, ...]:
-    part = path.with_suffix(".part")
-    try:
-        left_out = join(pieces, part)
-        part.rename(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return left_out
+    def read(self, film: Film, start: int, stop: int) -> Iterator[bytes]:
+        """The film's bytes from `start` to before `stop`, opened as they are taken.
 
+        Raises Spoilt where a segment was altered or lost since it came; the film is laid out without it from then on.
+        """
+        return film.read(start, stop, self._samples)
 
-def join(pieces: Iterable[Piece], path: Path) -> tuple[str, ...]:
-    """Writes the pieces to `path` as one MP4, its index in front. Gives the hashes of those left out."""
-    left_out = []
-    with av.open(str(path), "w", format="mp4", options={"movflags": "+faststart"}) as output:
-        film = _Film(output)
+    def _laid_out(self, pieces: Sequence[Piece], zero_ms: int) -> Film:
+        outlines = self._outlines.of(pieces)
         for piece in pieces:
-            try:
-                _check_and_add(film, piece)
-            except (av.FFmpegError, _CannotJoin) as error:
-                log.warning("segment %s was left out of the recording: %s", piece.sha256[:12], error)
-                left_out.append(piece.sha256)
-        if film.stream is None:
-            raise NothingToPlay("No piece of this recording can be played.")
-    return tuple(left_out)
+            # What could not be read once may be read again: a disk comes back, or a key.
+            if piece.sha256 in self._spoilt:
+                kept, made = outlines.pop(piece.sha256, None), self._outlines.made(piece)
+                if made is not None and made == kept:
+                    self._spoilt.discard(piece.sha256)
+                    outlines[piece.sha256] = made
+        return lay_out(pieces, outlines, zero_ms)
+
+    def _samples(self, shot: Shot) -> bytes:
+        key = shot.piece.sha256
+        try:
+            return self._opened.get(key) or self._opened.put(key, samples(shot, self._keyring))
+        except Spoilt:
+            self._spoilt.add(key)
+            self._films.clear()
+            raise
 
 
-class _CannotJoin(Exception):
-    pass
+def name_of_film(session: str, pieces: Iterable[Piece]) -> str:
+    """Another name whenever the session's pieces are others."""
+    return sha256("\n".join((session, *(f"{one.sha256} {one.started_ms}" for one in pieces))).encode())
 
 
-def _check_and_add(film: _Film, piece: Piece) -> None:
-    with av.open(str(piece.path)) as source:
-        if not source.streams.video:
-            raise _CannotJoin("it has no picture")
-        stream = source.streams.video[0]
-        # All of them first: a piece that breaks off is found before any of it is in.
-        packets = [packet for packet in source.demux(stream) if packet.dts is not None]
-        film.add(stream, packets, piece.started_ms)
+def lay_out(pieces: Sequence[Piece], outlines: dict[str, Outline], zero_ms: int) -> Film:
+    """A film of the pieces whose outline is known. Raises NothingToPlay where none is."""
+    known = [(piece, outlines[piece.sha256]) for piece in pieces if piece.sha256 in outlines]
+    if not known:
+        raise NothingToPlay("No piece of this recording can be played here.")
+    left_out = tuple(piece.sha256 for piece in pieces if piece.sha256 not in outlines)
+    return Film(shots(known, zero_ms), zero_ms, left_out)
 
 
-class _Film:
-    """What has been joined so far."""
+def samples(shot: Shot, keyring: Keyring) -> bytes:
+    """A shot's samples. Raises Spoilt where it was altered or lost since it was laid out."""
+    try:
+        found, data = open_piece(shot.piece, keyring)
+    except NEVER_HELD as error:
+        raise Spoilt(f"Segment {shot.piece.sha256[:12]} cannot be opened any more: {error}") from error
+    if found != shot.outline:
+        raise Spoilt(f"Segment {shot.piece.sha256[:12]} is not what its outline says.")
+    return data
 
-    def __init__(self, output: OutputContainer) -> None:
-        self._output = output
-        self.stream: VideoStream | None = None
-        self._parameters: object = None
-        self._last_dts = -(1 << 62)
 
-    def add(self, like: VideoStream, packets: list[Packet[VideoStream]], started_ms: int) -> None:
-        """Puts packets of a stream at `started_ms`. Raises _CannotJoin where the encoder was set otherwise."""
-        stream = self._stream(like)
-        for packet in packets:
-            self._place(packet, round(started_ms / 1000 / TICK))
-            packet.stream = stream
-            self._output.mux(packet)
+def write(pieces: Sequence[Piece], path: Path, keyring: Keyring) -> tuple[str, ...]:
+    """Writes the pieces' film to a file; gives the hashes of those left out.
 
-    def _stream(self, like: VideoStream) -> VideoStream:
-        parameters = (like.codec_context.name, like.width, like.height, like.codec_context.extradata)
-        if self.stream is None:
-            self.stream = self._output.add_stream_from_template(like)
-            self.stream.time_base = TICK
-            self._parameters = parameters
-        elif parameters != self._parameters:
-            raise _CannotJoin("it was recorded with other settings than the first piece")
-        return self.stream
-
-    def _place(self, packet: Packet[VideoStream], offset: int) -> None:
-        assert packet.dts is not None
-        assert packet.time_base is not None
-        scale = packet.time_base / TICK
-        shown = packet.dts if packet.pts is None else packet.pts
-        dts, pts = offset + round(packet.dts * scale), offset + round(shown * scale)
-        if self._last_dts < -(1 << 61):
-            dts, pts = min(dts, 0), 0
-        # Two pieces may overlap by a rounding; a file's times must grow.
-        packet.dts = max(dts, self._last_dts + 1)
-        packet.pts = max(pts, packet.dts)
-        packet.duration = round((packet.duration or 0) * scale)
-        packet.time_base = TICK
-        self._last_dts = packet.dts
+    Raises NothingToPlay, Spoilt, OSError.
+    """
+    found, why = {}, ""
+    for piece in pieces:
+        try:
+            found[piece.sha256] = open_piece(piece, keyring)[0]
+        except NEVER_HELD as error:
+            log.warning("segment %s was left out of the film: %s", piece.sha256[:12], error)
+            why = str(error) if isinstance(error, CannotOpen) else why
+    if not found:
+        raise NothingToPlay(f"No piece of this recording can be played. {why}".strip())
+    film = lay_out(pieces, found, zero_ms=0)
+    with path.open("wb") as file:
+        for part in film.read(0, film.size, lambda shot: samples(shot, keyring)):
+            file.write(part)
+    return film.left_out

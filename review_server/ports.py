@@ -1,15 +1,8 @@
-"""What the review server needs of the world besides its broker (see messaging.ports)."""
+"""What the review server needs of the world besides its broker (messaging.ports) and its clock (web.clock)."""
 
 from __future__ import annotations
 
 from typing import Protocol
-
-
-class Clock(Protocol):
-    """Where time comes from."""
-
-    def utc_ms(self) -> int:
-        """Milliseconds since 1970."""
 
 
 class Stop(Protocol):

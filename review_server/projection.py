@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from sqlalchemy.orm import Session
 
-from proctoring.fact import FlagEnded, FlagRaised, Gap, Moved, Sealed, SegmentStored, SessionOpened
+from proctoring import ledger
+from proctoring.correction import Correction
+from proctoring.fact import ClockMeasured, FlagEnded, FlagRaised, Gap, Moved, Sealed, SegmentStored, SessionOpened
 from proctoring.flag import Flag
-from proctoring.ledger import Entry
+from proctoring.ledger import Entry, Line
 from proctoring.segment import Segment
-from review_server.tables import FlagRow, SegmentRow, SessionRow
+from review_server.tables import FlagRow, LineRow, SegmentRow, SessionRow
 
 
 def project(tx: Session, row: SessionRow, entry: Entry) -> None:
@@ -16,6 +18,8 @@ def project(tx: Session, row: SessionRow, entry: Entry) -> None:
     match entry.fact:
         case SessionOpened() as opened:
             _open(row, opened, entry.at_utc_ms)
+        case ClockMeasured():
+            _date(tx, row, entry)
         case Moved(state=state):
             row.desk_state = state
         case FlagRaised(flag=flag) | FlagEnded(flag=flag):
@@ -35,6 +39,15 @@ def _open(row: SessionRow, opened: SessionOpened, at_utc_ms: int) -> None:
     row.booking = opened.booking
     row.exam_title = opened.exam_title
     row.opened_utc_ms = at_utc_ms
+
+
+def _date(tx: Session, row: SessionRow, measured: Entry) -> None:
+    """When the candidate signed in, by the server's time, if that was in the boot that was measured."""
+    tx.flush()
+    first = tx.get(LineRow, (row.id, 1))
+    if first is not None:
+        opened_ms = Correction([measured]).utc_ms(ledger.read(Line(first.text, first.hash)))
+        row.opened_utc_ms = opened_ms or row.opened_utc_ms
 
 
 def _flag(session: str, flag: Flag) -> FlagRow:
@@ -57,4 +70,5 @@ def _segment(session: str, seq: int, segment: Segment) -> SegmentRow:
         sha256=segment.sha256,
         started_ms=segment.started_ms,
         ended_ms=segment.ended_ms,
+        camera=segment.camera,
     )

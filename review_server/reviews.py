@@ -11,10 +11,10 @@ from proctoring import decision
 from proctoring.decision import Decision, Verdict
 from proctoring.errors import Refused
 from proctoring.session import TABLE, Move, State
-from review_server.ports import Clock
 from review_server.standing import move, record_refusal
 from review_server.store import Store
 from review_server.tables import DecisionRow, SessionRow
+from web.clock import Clock
 
 Work = Callable[[Session, SessionRow], None]
 

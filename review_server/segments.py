@@ -1,4 +1,4 @@
-"""Recordings on disk, each named by the SHA-256 of its bytes. A file is there whole or not at all.
+"""Sealed recordings on disk, each named by the SHA-256 of its bytes. A file is there whole or not at all.
 
 The order of writing: temporary file, hash compared, fsync, rename, fsync of the folder, row, commit, receipt. A crash
 between any two leaves a file without a row at worst; the desk then brings the same bytes again.
@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final, Protocol
 
@@ -21,11 +22,11 @@ from sqlalchemy.orm import Session
 
 from proctoring.errors import DeskproctorError, Refused
 from proctoring.wire import Receipt
-from review_server.ports import Clock
 from review_server.receipts import Receipts, receipt
 from review_server.standing import Patience, head_of, settle
 from review_server.store import Store
-from review_server.tables import SegmentRow, SessionRow, StoredRow
+from review_server.tables import RemovedRow, SegmentRow, SessionRow, StoredRow
+from web.clock import Clock
 
 log = logging.getLogger(__name__)
 
@@ -44,13 +45,22 @@ class Readable(Protocol):
         """The next bytes, none at the end."""
 
 
+def path_of(folder: Path, sha256: str) -> Path:
+    """Where in the folder of segments the one with this hash is, or would be."""
+    before_sealing = folder / f"{sha256}.mp4"
+    return before_sealing if before_sealing.exists() else folder / f"{sha256}.mp4.age"
+
+
 class SegmentFiles:
     """The files alone: no database."""
 
-    def __init__(self, data_dir: Path, keep_free_bytes: int = 0) -> None:
+    def __init__(self, data_dir: Path, keep_free_bytes: int = 0, arriving: bool = True) -> None:
+        """`arriving` is False for who takes nothing in, beside a server that does."""
         self._folder = data_dir / "segments"
         self._arriving = data_dir / "arriving"
         self._keep_free_bytes = keep_free_bytes
+        if not arriving:
+            return
         # What a crash left half-written is of no use to anybody: the desk still has it whole.
         shutil.rmtree(self._arriving, ignore_errors=True)
         for folder in (self._folder, self._arriving):
@@ -58,7 +68,11 @@ class SegmentFiles:
 
     def path(self, sha256: str) -> Path:
         """Where the segment with this hash is, or would be."""
-        return self._folder / f"{sha256}.mp4"
+        return path_of(self._folder, sha256)
+
+    def sync(self) -> None:
+        """Makes it durable that files are gone."""
+        _sync_folder(self._folder)
 
     def keep(self, sha256: str, source: Readable, expected: int) -> int:
         """Stores the bytes of `source` durably and gives their number. Raises Refused for another hash, DiskFull."""
@@ -113,8 +127,16 @@ class Segments:
     """Files and rows together."""
 
     def __init__(
-        self, store: Store, files: SegmentFiles, receipts: Receipts, clock: Clock, patience: Patience
+        self,
+        store: Store,
+        files: SegmentFiles,
+        receipts: Receipts,
+        clock: Clock,
+        patience: Patience,
+        arrived: Callable[[str, Path], None] = lambda _sha256, _path: None,
     ) -> None:
+        """`arrived` hears of each new segment once it is stored and confirmed."""
+        self._arrived = arrived
         self._store = store
         self._files = files
         self._receipts = receipts
@@ -129,6 +151,8 @@ class Segments:
             log.info("segment %s from %s: %d bytes", sha256[:12], desk, size)
             self._note(StoredRow(sha256=sha256, size=size, desk=desk, at_utc_ms=self._clock.utc_ms()))
         self._confirm(sha256, is_new)
+        if is_new:
+            self._arrived(sha256, self._files.path(sha256))
         return is_new
 
     def _note(self, row: StoredRow) -> None:
@@ -146,7 +170,9 @@ class Segments:
 
     def _held(self, sha256: str) -> bool:
         with self._store.read() as tx:
-            row = tx.get(StoredRow, sha256)
+            row, removed = tx.get(StoredRow, sha256), tx.get(RemovedRow, sha256)
+        if removed is not None:
+            return True  # it was here for its time; its desk need not keep it for us
         path = self._files.path(sha256)
         return row is not None and path.exists() and path.stat().st_size == row.size
 

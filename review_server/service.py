@@ -12,11 +12,14 @@ from messaging.topics import EVERY_DESK
 from proctoring.session import State
 from proctoring.wire import HOST_TOPIC, Facts, HostState, OrderOutcome, Presence, Remote, desk_topic
 from review_server.calendar import Preparation
+from review_server.holds import Holds
 from review_server.ingest import Ingest
-from review_server.ports import Clock, Stop
+from review_server.ports import Stop
+from review_server.retention import Keeper
 from review_server.standing import Patience, settle
 from review_server.store import Store
 from review_server.tables import RunRow, SessionRow
+from web.clock import Clock
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +48,25 @@ def will(run: int, clock: Clock) -> Will:
 class Service:
     """Runs until told to stop."""
 
-    def __init__(self, store: Store, clock: Clock, patience: Patience) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        patience: Patience,
+        preparation: Preparation,
+        holds: Holds,
+        keeper: Keeper,
+    ) -> None:
+        self._holds = holds
+        self._keeper = keeper
         self._store = store
         self._clock = clock
         self._patience = patience
+        self._preparation = preparation
 
-    def listen(self, bus: Bus, ingest: Ingest, preparation: Preparation) -> None:
+    def listen(self, bus: Bus, ingest: Ingest) -> None:
         """Hands each kind of message to whom it is for."""
+        preparation = self._preparation
 
         def hear(_topic: str, message: Remote) -> None:
             match message:
@@ -59,6 +74,7 @@ class Service:
                     ingest.take(message)
                 case Presence():
                     preparation.meet(message)
+                    self._holds.meet(message)
                 case OrderOutcome():
                     preparation.note(message)
                 case _:
@@ -78,8 +94,10 @@ class Service:
         bus.close()
 
     def look(self) -> None:
-        """Gives up waiting where nothing came for too long."""
+        """Gives up waiting where nothing came for too long, tells desks of a new key, deletes what is over."""
         try:
+            self._preparation.renew()
+            self._keeper.tick()
             with self._store.write() as tx:
                 for row in tx.scalars(select(SessionRow).where(SessionRow.state == State.RECEIVING)):
                     settle(tx, row, self._clock.utc_ms(), self._patience)

@@ -4,6 +4,7 @@ host = "127.0.0.1"
 port = 8400                       # 0 takes a free one
 staff_key = "…"                   # at least 16 characters; part of the link that staff open
 data_dir = "/var/lib/review-server"
+desk_ca = "/etc/review-server/ca.crt"
 [broker]
 host = "127.0.0.1"
 username = "review-server"
@@ -21,6 +22,8 @@ import msgspec
 from msgspec import Meta
 
 from proctoring.wire import DESK_NAME
+from review_server.sealing import BadRecipient, check_recipient
+from signing.certificate import BadCertificate, Certificate
 from web import settings as face
 from web.settings import BadSettings, FaceSettings
 
@@ -36,6 +39,9 @@ class Settings(FaceSettings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     data_dir: Path
     desks: dict[str, Secret] = msgspec.field(default_factory=dict)
     """Desk to the token that it brings recordings with."""
+    desk_ca: Path | None = None
+    """The certificate (PEM) of the centre's authority. With it, only ledgers that a desk of the centre signs are
+    taken; without it, signatures are checked against what each ledger itself says."""
     patience_s: Seconds = 600
     """How long after the last news of a sealed session missing recordings are waited for."""
     silence_s: Seconds = 86_400
@@ -44,8 +50,24 @@ class Settings(FaceSettings, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     max_segment_bytes: Bytes = 32 << 20
     keep_free_bytes: Bytes = 64 << 20
     """Disk space that recordings never take: the database needs it."""
-    recordings_bytes: Bytes = 8 << 30
-    """Space for recordings that were joined for playing; they can be joined again at any time."""
+    recordings_bytes: Bytes = 128 << 20
+    """Memory for segments that were opened for playing; they are opened again whenever they are needed."""
+    recovery_recipients: tuple[str, ...] = ()
+    """age public keys that recordings are sealed to besides this server's own, the secret halves kept offline."""
+
+    def authority(self) -> Certificate | None:
+        """The centre's authority. Raises BadSettings where the file that `desk_ca` names holds none."""
+        if self.desk_ca is None:
+            return None
+        try:
+            found = Certificate.read(self.desk_ca.read_bytes())
+        except (OSError, BadCertificate) as error:
+            raise BadSettings(
+                f"desk_ca {self.desk_ca} cannot be used: {error} Name the authority's ca.crt."
+            ) from error
+        if not found.is_authority:
+            raise BadSettings(f"desk_ca {self.desk_ca} is the certificate of {found.name}, not of an authority.")
+        return found
 
 
 def load(path: Path) -> Settings:
@@ -61,4 +83,9 @@ def _checked(settings: Settings, path: Path) -> Settings:
             )
     if len(set(settings.desks.values())) < len(settings.desks):
         raise BadSettings(f"The settings {path} give two desks the same token. Give each desk its own.")
+    try:
+        for recipient in settings.recovery_recipients:
+            check_recipient(recipient)
+    except BadRecipient as bad:
+        raise BadSettings(f"recovery_recipients in {path}: {bad}") from bad
     return settings

@@ -8,11 +8,12 @@ import msgspec
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from proctoring import ledger
+from proctoring import ledger, signed
 from proctoring.errors import LedgerBroken, Refused
 from proctoring.ledger import Entry, Head, Line
 from proctoring.session import Move, State, target
-from review_server.tables import LineRow, MoveRow, SegmentRow, SessionRow, StoredRow
+from review_server.tables import LineRow, MoveRow, RemovedRow, SegmentRow, SessionRow, StoredRow
+from signing.certificate import why_not
 
 SERVER = "review server"
 """Who makes the moves that no person makes."""
@@ -44,10 +45,20 @@ def check_chain(desk: str, session: str, lines: Iterable[Line]) -> Chain:
     for line in lines:
         try:
             entry, head = ledger.follow(head, line)
+            _check_signature(entries[0] if entries else entry, entry, line)
         except LedgerBroken as broken:
             return Chain(tuple(entries), str(broken))
         entries.append(entry)
     return Chain(tuple(entries), None)
+
+
+def _check_signature(first: Entry, entry: Entry, line: Line) -> None:
+    """Against the certificate that the ledger names; whose that is was asked when its first line came."""
+    fault = signed.fault(
+        signed.certificate_of(first), entry, line, lambda pem, data, sign: why_not(pem, data, sign, entry.desk)
+    )
+    if fault:
+        raise LedgerBroken(entry.seq, f"{fault}.")
 
 
 def read_chain(tx: Session, row: SessionRow) -> Chain:
@@ -65,15 +76,19 @@ def why_not_verified(row: SessionRow, chain: Chain) -> str | None:
 
 
 def stored_and_missing(tx: Session, session: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The hashes of the segments that the ledger names: those on our disk and those that are not."""
+    """The hashes of the segments that the ledger names: those on our disk and those that have not come yet.
+
+    What has come and was deleted when its time was over is neither.
+    """
     found = tx.execute(
-        select(SegmentRow.sha256, StoredRow.sha256)
+        select(SegmentRow.sha256, StoredRow.sha256, RemovedRow.sha256)
         .outerjoin(StoredRow, StoredRow.sha256 == SegmentRow.sha256)
+        .outerjoin(RemovedRow, RemovedRow.sha256 == SegmentRow.sha256)
         .where(SegmentRow.session == session)
         .order_by(SegmentRow.seq)
     ).all()
-    stored = dict.fromkeys(named for named, held in found if held)
-    missing = dict.fromkeys(named for named, held in found if not held)
+    stored = dict.fromkeys(named for named, held, _ in found if held)
+    missing = dict.fromkeys(named for named, held, removed in found if not held and not removed)
     return tuple(stored), tuple(missing)
 
 

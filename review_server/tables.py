@@ -52,7 +52,7 @@ class SessionRow(Base):
     booking: Mapped[str | None]
     exam_title: Mapped[str]
     opened_utc_ms: Mapped[int]
-    """By the desk's clock."""
+    """By the desk's clock, put right by ours as soon as the desk has compared the two."""
     heard_utc_ms: Mapped[int]
     """When the last new line or segment of this session came, by our clock."""
     head_seq: Mapped[int]
@@ -112,6 +112,20 @@ class SegmentRow(Base):
     sha256: Mapped[str] = mapped_column(index=True)
     started_ms: Mapped[int]
     ended_ms: Mapped[int]
+    camera: Mapped[str]
+
+
+class OutlineRow(Base):
+    """What a stored segment holds, so that a recording can be laid out without opening its segments.
+
+    Rows come and go freely: what is missing is made again from the segment, where a key here opens it.
+    """
+
+    __tablename__ = "outlines"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    outline: Mapped[bytes]
+    """As `review_server.outline` writes it."""
 
 
 class StoredRow(Base):
@@ -123,6 +137,32 @@ class StoredRow(Base):
     size: Mapped[int]
     desk: Mapped[str]
     """Who brought them first."""
+    at_utc_ms: Mapped[int]
+
+
+class RemovedRow(Base):
+    """Bytes that were stored and whose time was over. The session's ledger goes on naming them."""
+
+    __tablename__ = "removed"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    session: Mapped[str] = mapped_column(ForeignKey("sessions.id"), index=True)
+    size: Mapped[int]
+    at_utc_ms: Mapped[int]
+    gone: Mapped[bool] = mapped_column(index=True)
+    """Whether the file is off the disk, durably."""
+
+
+class HoldRow(Base):
+    """A legal hold on a session, or the end of one; never edited. The newest about a session counts."""
+
+    __tablename__ = "holds"
+
+    number: Mapped[int] = mapped_column(primary_key=True)
+    session: Mapped[str] = mapped_column(ForeignKey("sessions.id"), index=True)
+    held: Mapped[bool]
+    reason: Mapped[str]
+    by: Mapped[str]
     at_utc_ms: Mapped[int]
 
 

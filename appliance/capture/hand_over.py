@@ -8,23 +8,25 @@ from typing import Final
 
 from appliance.capture.segments import Done, Incoming
 from appliance.runtime.clock import Clock
-from appliance.runtime.custody_link import Custody, CustodyAway
+from appliance.runtime.custody_link import Custody, CustodyAway, DiskFails
 from proctoring.errors import Refused
-from proctoring.wire import ReportCameraEnd, ReportGap, Saved, StoreSegment
+from proctoring.wire import ReportCameraEnd, ReportEncoder, ReportGap, Saved, StoreSegment
 
 log = logging.getLogger(__name__)
 
 PATIENCE_S: Final = 1.0
 AGAIN_MS: Final = 5000
 """After a refusal, so long until the next try: a disk may have space again."""
+REST_MS: Final = 1000
+"""While the disk takes nothing, so long until the next try: each costs custody a sealing."""
 REPORTS_HELD: Final = 1000
 """A thousand gaps of a second or more are longer than custody is ever away."""
 
-Report = ReportGap | ReportCameraEnd
+Report = ReportGap | ReportCameraEnd | ReportEncoder
 
 
 class HandOver:
-    """Hands segments and reports of one session to custody, again and again until it has them.
+    """Hands segments and reports to custody, again and again until it has them.
 
     `report` may be called from another thread.
     """
@@ -36,22 +38,28 @@ class HandOver:
         self._clock = clock
         self._reports: deque[Report] = deque(maxlen=REPORTS_HELD)
         self._refused_ms: dict[str, int] = {}
+        self._rest_ms = 0
 
     def report(self, report: Report) -> None:
         """Something for custody to write down."""
         self._reports.append(report)
 
-    def attempt(self, session: str) -> bool:
-        """Offers all there is of `session`; whether custody has had the chance to take everything."""
+    def attempt(self, session: str | None) -> bool:
+        """Offers all there is, reports for `session` alone; whether custody has had the chance to take everything.
+
+        Of an older session, which is sealed, custody keeps a segment beside the ledger.
+        """
+        if self._clock.mono_ms() < self._rest_ms:
+            return False
         try:
-            while self._reports:
+            while session is not None and self._reports:
                 self._tell(session, self._reports[0])
                 self._reports.popleft()
             for done in self._incoming.done():
-                if done.session == session:
-                    self._offer(done)
+                self._offer(done)
         except CustodyAway as error:
             log.warning("%s", error)
+            self._rest_ms = self._clock.mono_ms() + (REST_MS if isinstance(error, DiskFails) else 0)
             return False
         return True
 

@@ -32,6 +32,7 @@ class PiCamera:
         self._clock = clock
         self._settings = settings or Recording()
         self._number = 0
+        self._last_ms: int | None = None
         self._camera: Any = None
         self._job: Any = None
         self._stream: dict[str, Any] = {}
@@ -53,7 +54,19 @@ class PiCamera:
         """A camera does not mind."""
 
     def next(self, patience_s: float) -> Frame | None:
-        """The next picture."""
+        """The next picture. Raises NoCamera where libcamera fails."""
+        try:
+            return self._next(patience_s)
+        except (RuntimeError, OSError) as error:
+            raise NoCamera(f"the camera failed: {error}") from error
+
+    def close(self) -> None:
+        """Stops the camera."""
+        if self._camera:
+            self._camera.close()
+        self._camera, self._job, self._last_ms = None, None, None
+
+    def _next(self, patience_s: float) -> Frame | None:
         # A request that was not served in time stays asked for; a second one would take a picture to nowhere.
         self._job = self._job or self._camera.capture_request(wait=False)
         try:
@@ -65,12 +78,6 @@ class PiCamera:
             return self._frame(request.make_buffer("main"), request.get_metadata())
         finally:
             request.release()
-
-    def close(self) -> None:
-        """Stops the camera."""
-        if self._camera:
-            self._camera.close()
-        self._camera = None
 
     def _start(self, camera: Any) -> None:
         frame_us = round(1_000_000 / self._settings.frames_per_s)
@@ -89,9 +96,16 @@ class PiCamera:
         width, height = self._stream["size"]
         taken_ns = metadata.get("SensorTimestamp")
         mono_ms = self._clock.mono_ms() if taken_ns is None else _monotonic_ms(taken_ns)
-        self._number += 1
+        self._number += 1 + self._lost(mono_ms, metadata.get("FrameDuration"))
+        self._last_ms = mono_ms
         head = FrameHead(number=self._number, mono_ms=mono_ms, width=width, height=height)
         return Frame(head, without_padding(buffer, width, height, self._stream["stride"]))
+
+    def _lost(self, taken_ms: int, duration_us: int | None) -> int:
+        """How many pictures the sensor took between the last one and this: nobody asked for them in time."""
+        if self._last_ms is None or not duration_us:
+            return 0
+        return max(0, round((taken_ms - self._last_ms) * 1000 / duration_us) - 1)
 
 
 def without_padding(buffer: NDArray[np.uint8], width: int, height: int, stride: int) -> bytes:

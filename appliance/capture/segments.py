@@ -1,9 +1,11 @@
 """The incoming folder: segments being written, and finished ones that custody has not taken yet.
 
+They are not sealed, so the folder lies in memory: a process may die and find them again, a power cut takes them.
+
 A file's name says all that is known of it, so nothing has to be remembered over a crash:
 
     <session>.<number>.<started_ms>.part                                    being written
-    <session>.<number>.<started_ms>.<ended_ms>.<frames>.<ended_by>.mp4      finished and durable
+    <session>.<number>.<started_ms>.<ended_ms>.<frames>.<ended_by>.mp4      finished
     <session>.<number>.last                                                 the highest number given so far
     <session>.<number>.<started_ms>.unreadable                              left by a crash, cannot be played
 """
@@ -69,6 +71,11 @@ class Incoming:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._stored: dict[str, int] = {}
+
+    def count_on(self, session: str, number: int) -> None:
+        """Custody holds the session's segments up to this number. Memory forgets the marks; the ledger does not."""
+        self._stored = {session: number}
 
     def begin(self, session: str, started_ms: int) -> Part:
         """The next segment of that session; its file is not made yet."""
@@ -76,7 +83,7 @@ class Incoming:
         return Part(self._folder / f"{session}.{number:06d}.{started_ms}.part", session, number, started_ms)
 
     def finish(self, part: Part, ended_ms: int, frames: int, ended_by: EndedBy) -> Done:
-        """Makes a written segment durable under its final name. Raises OSError."""
+        """Gives a written segment its final name, durably where the folder lies on a disk. Raises OSError."""
         _sync(part.path)
         self._remember(part)
         stem = f"{part.session}.{part.number:06d}.{part.started_ms}"
@@ -102,27 +109,22 @@ class Incoming:
             for path, match in self._matches(_PART)
         ]
 
-    def of_others(self, session: str) -> list[Path]:
-        """Recordings of any other session."""
-        parts = [part.path for part in self.parts() if part.session != session]
-        return parts + [done.path for done in self.done() if done.session != session]
-
     def _matches(self, pattern: re.Pattern[str]) -> list[tuple[Path, re.Match[str]]]:
         found = ((path, pattern.fullmatch(path.name)) for path in sorted(self._folder.iterdir()))
         return [(path, match) for path, match in found if match]
 
     def _last_number(self, session: str) -> int:
         matches = (match for _, match in self._matches(_NUMBERED) if match["session"] == session)
-        return max((int(match["number"]) for match in matches), default=0)
+        return max([self._stored.get(session, 0), *(int(match["number"]) for match in matches)])
 
     def _remember(self, part: Part) -> None:
         # Before the final name shows: custody may take the file away at once, and its number with it.
-        marks = [path for path in self._folder.glob("*.last") if path.name.startswith(f"{part.session}.")]
+        # The highest stays: what a crash left is closed over while the next segments are being written.
         new = self._folder / f"{part.session}.{part.number:06d}.last"
         new.touch()
-        for old in marks:
-            if old != new:
-                old.unlink()
+        marks = self._folder.glob(f"{part.session}.??????.last")
+        for old in sorted(marks)[:-1]:
+            old.unlink(missing_ok=True)
 
 
 def _done(path: Path, match: re.Match[str]) -> Done:

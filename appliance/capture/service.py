@@ -39,21 +39,26 @@ class Service:
         self._clock = clock
         self._view: View | None = None
         self._drained: str | None = None
-        self._salvaged: set[str] = set()
+        self._thread = FilmingThread(filming)
+        self._left_over = incoming.parts()
+
+    def film(self, newest: View | None) -> None:
+        """Begins to film, at once as `newest` says where a View is known: custody may be away just now."""
+        if newest is not None:
+            self._take_up(newest)
+        self._thread.start()
 
     def run(self, life: Life) -> None:
         """Works until told to stop; then the last segment is finished and handed over."""
         self._ask_view()
-        thread = FilmingThread(self._filming)
-        thread.start()
         turns = 0
         while life.goes_on:
             self.turn()
-            thread.check()
-            if thread.turns != turns:
-                turns = thread.turns
+            self._thread.check()
+            if self._thread.turns != turns:
+                turns = self._thread.turns
                 life.progress()
-        thread.stop()
+        self._thread.stop()
         self.give()
 
     def turn(self) -> None:
@@ -67,14 +72,19 @@ class Service:
     def follow(self, view: View) -> None:
         """Takes up what `view` asks for."""
         self._view = view
-        if view.session and view.state in ACTIVE | ENDED:
-            self._salvage(view.session, view)
+        self._take_up(view)
+        if view.session:
+            self._salvage(view)
+
+    def _take_up(self, view: View) -> None:
+        if view.session:
+            self._incoming.count_on(view.session, view.segment_number)
         self._filming.follow(task(view))
 
     def give(self) -> bool:
         """Offers custody what there is; whether it could take all of it."""
         session = self._view.session if self._view else None
-        return session is not None and self._hand_over.attempt(session)
+        return self._hand_over.attempt(session)
 
     def _ask_view(self) -> None:
         """A View comes by itself within a second; in the middle of an exam a second is long."""
@@ -98,21 +108,19 @@ class Service:
             return False
         return True
 
-    def _salvage(self, session: str, view: View) -> None:
-        """Once a session, before its recording goes on: closes over what the last run left."""
-        if session in self._salvaged:
-            return
-        self._salvaged.add(session)
-        for path in self._incoming.of_others(session):
-            log.warning("%s is of an older session, whose ledger is closed", path)
-        frame_ms = round(1000 / view.policy.recording.frames_per_s)
-        for part in self._incoming.parts():
-            if part.session == session and salvage(self._incoming, part, frame_ms) is None:
-                self._give_up(part, view.zero_mono_ms)
+    def _salvage(self, view: View) -> None:
+        """Once, while its recording goes on: closes over what the last run left."""
+        left_over, self._left_over = self._left_over, []
+        for part in left_over:
+            if salvage(self._incoming, part, round(1000 / view.policy.recording.frames_per_s)) is None:
+                self._give_up(part, view)
 
-    def _give_up(self, part: Part, zero_mono_ms: int | None) -> None:
+    def _give_up(self, part: Part, view: View) -> None:
         path = self._incoming.set_aside(part)
-        now_ms = self._clock.mono_ms() - (zero_mono_ms or 0)
+        if part.session != view.session or view.state not in ACTIVE | ENDED:
+            log.warning("%s is of an older session, whose ledger is closed, and cannot be played", path)
+            return
+        now_ms = self._clock.mono_ms() - (view.zero_mono_ms or 0)
         reason = f"the recording of this time cannot be played; its file was left as {path.name}"
         gap = ReportGap(
             session=part.session,

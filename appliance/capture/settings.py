@@ -8,9 +8,12 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from appliance.capture.encoders import Choice
+from appliance.capture.microphone import AbsentMicrophone, AlsaMicrophone, FileMicrophone
 from appliance.capture.picamera import PiCamera
-from appliance.capture.ports import Source
-from appliance.capture.simulated import SimulatedCamera
+from appliance.capture.ports import Microphone, Source
+from appliance.capture.simulated import SimulatedCamera, SimulatedMicrophone
+from appliance.capture.steady import Steady
 from appliance.capture.usb_camera import UsbCamera
 from appliance.capture.video_file import VideoFile
 from appliance.runtime.clock import Clock
@@ -29,6 +32,12 @@ class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """For "usb" a number or a path, for "picamera2" a number."""
     camera: str = "front"
     """The camera's name in the record."""
+    microphone: Literal["none", "alsa", "video", "simulated"] = "none"
+    """Where sound comes from where an exam's policy wants it. "video" is the sound of the file."""
+    sound_device: str = "default"
+    """For "alsa": the device's name, as `arecord -L` lists them."""
+    encoder: Choice = Choice.AUTO
+    """"auto" takes the board's own H.264 encoder where it has one, and libx264 elsewhere."""
     offer_per_s: Annotated[float, Meta(gt=0, le=60)] = 10
     """How many pictures a second the other processes are offered."""
 
@@ -41,11 +50,26 @@ def chosen(settings: CaptureSettings, clock: Clock) -> Source:
                 raise BadSettings('[capture] has source = "video" but no `video`. Name the file there.')
             return VideoFile(settings.video, clock, loop=settings.loop)
         case "usb":
-            return UsbCamera(settings.device, clock)
+            return Steady(UsbCamera(settings.device, clock), clock)
         case "picamera2":
-            return PiCamera(_number(settings.device), clock)
+            return Steady(PiCamera(_number(settings.device), clock), clock)
         case "simulated":
             return SimulatedCamera(clock)
+
+
+def chosen_microphone(settings: CaptureSettings, clock: Clock) -> Microphone:
+    """The microphone that the settings name. Raises BadSettings where they do not say enough."""
+    match settings.microphone:
+        case "video":
+            if settings.video is None:
+                raise BadSettings('[capture] has microphone = "video" but no `video`. Name the file there.')
+            return FileMicrophone(settings.video, clock, loop=settings.loop)
+        case "alsa":
+            return AlsaMicrophone(settings.sound_device, clock)
+        case "simulated":
+            return SimulatedMicrophone(clock)
+        case "none":
+            return AbsentMicrophone()
 
 
 def _number(device: int | str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Final
 
 import cv2
@@ -14,13 +15,15 @@ from proctoring.policy import Recording
 from proctoring.wire import FrameHead
 
 READ_TIMEOUT_MS: Final = 1000
-REOPEN_S: Final = 1.0
 STALE_MS: Final = 1000
 """A driver's time further back than this is not on our clock; the time of reading is taken instead."""
 
 
 class UsbCamera:
-    """See Source. `device` is an index or a path such as /dev/video0. A camera that was unplugged is looked for."""
+    """See Source. `device` is an index or a path such as /dev/video0.
+
+    OpenCV does not pass on the driver's count of pictures: what the driver lost shows only where it is a pause.
+    """
 
     ended: Final = None
 
@@ -48,14 +51,11 @@ class UsbCamera:
 
     def next(self, patience_s: float) -> Frame | None:
         """The next picture; the driver itself waits for it, for a second at the most."""
-        if self._capture is None and not self._opened():
-            self._clock.wait(min(REOPEN_S, patience_s))
-            return None
-        assert self._capture is not None
+        del patience_s
+        assert self._capture is not None, "open() comes first"
         got, picture = self._capture.read()
         if not got:
-            self.close()
-            return None
+            raise NoCamera(self._what_happened())
         return self._frame(np.asarray(picture, np.uint8), self._taken_ms(self._capture))
 
     def close(self) -> None:
@@ -63,6 +63,10 @@ class UsbCamera:
         if self._capture:
             self._capture.release()
         self._capture = None
+
+    def _what_happened(self) -> str:
+        path = Path(f"/dev/video{self._device}" if isinstance(self._device, int) else self._device)
+        return "the camera could not be read" if path.exists() else "the camera was unplugged"
 
     def _opened(self) -> bool:
         capture = cv2.VideoCapture(self._device, self._backend, _wishes(self._backend))

@@ -73,7 +73,9 @@ class VideoFile:
         self._clock.wait(min(wait_s, patience_s))
         if due_ms is None or wait_s > patience_s:
             return None
-        return self._frame(self._play.take(), due_ms)
+        still, left_out = self._play.take()
+        self._number += left_out
+        return self._frame(still, due_ms)
 
     @property
     def ended(self) -> str | None:
@@ -102,6 +104,7 @@ class _Play:
         self._lap_ms = 0
         self._read_ms = 0
         self._held: Still | None = None
+        self._left_out = 0
         self._until_mono_ms: int | None = None
         reader.seek(0)
 
@@ -114,14 +117,16 @@ class _Play:
                 due_ms = self.zero_mono_ms + self._lap_ms + self._held.at_ms
                 if due_ms >= now_ms - LATE_MS:
                     return due_ms
+                self._left_out += 1
             self._held = None
         return None
 
-    def take(self) -> Still:
-        """The picture that is due."""
+    def take(self) -> tuple[Still, int]:
+        """The picture that is due, and how many were too late since the one before."""
         assert self._held is not None, "due_mono_ms() comes first"
-        still, self._held = self._held, None
-        return still
+        taken = self._held, self._left_out
+        self._held, self._left_out = None, 0
+        return taken
 
     def over(self, now_ms: int) -> bool:
         """Whether the last picture's time has passed."""

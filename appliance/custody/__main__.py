@@ -5,6 +5,7 @@ from __future__ import annotations
 from appliance.custody.service import Custody
 from appliance.custody.settings import CustodySettings
 from appliance.custody.store import Store
+from appliance.custody.timekeeping import built_utc_ms
 from appliance.runtime import log
 from appliance.runtime.arguments import settings_path
 from appliance.runtime.clock import SystemClock
@@ -19,8 +20,10 @@ def main() -> None:
     """Wires custody and serves until told to stop."""
     desk, settings = load(settings_path("The desk's custody"), "custody", CustodySettings)
     stop, clock = StopSignal(), SystemClock()
+    identity = settings.identity(desk)
     store = Store(desk.folder("custody") / "custody.db")
-    custody = Custody(desk, settings, store, clock, last_exit(desk.run_dir, Part.CUSTODY))
+    after = last_exit(desk.run_dir, Part.CUSTODY)
+    custody = Custody(desk, settings, store, clock, identity, after, built_utc_ms())
     with Answerer(desk.socket("custody")) as requests, Teller(desk.socket("view")) as views:
         notify("READY=1")
         beat_ms = 0

@@ -1,7 +1,8 @@
-"""Taking segments into custody: the bytes are durable under their SHA-256 before the ledger names them.
+"""Taking segments into custody: the sealed bytes are durable under their SHA-256 before the ledger names them.
 
-The order is copy → fsync → rename → fsync the folder → row. Whatever stops in between leaves the incoming file, and
-the sender asks again. Bytes are copied, not moved: a file that capture owns could still be changed by capture.
+The order is seal → note → write → fsync → rename → fsync the folder → row → take the plain file away. Whatever stops
+in between, the next start or the next offer goes on from there: a file that the note describes and that is whole gets
+its row, anything else is sealed again from the plain file, which lies in memory and outlives every process.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ import logging
 import os
 from pathlib import Path
 
+from appliance.custody.disk import Disk
+from appliance.custody.history import History
+from appliance.custody.late import Late
 from appliance.custody.scribe import Scribe
+from appliance.custody.sealing import seal
 from appliance.custody.store import StorageFailed, Store, StoredSegment
 from appliance.runtime.settings import Desk
 from proctoring.errors import Refused
@@ -23,52 +28,104 @@ log = logging.getLogger(__name__)
 
 
 class Evidence:
-    """The folder of segments."""
+    """The folder of sealed segments."""
 
-    def __init__(self, desk: Desk, store: Store, scribe: Scribe) -> None:
-        self._incoming = desk.folder("incoming").resolve()
+    def __init__(self, desk: Desk, store: Store, scribe: Scribe, disk: Disk, late: Late) -> None:
+        self._incoming = desk.incoming().resolve()
         self._folder = desk.folder("segments")
         self._store = store
         self._scribe = scribe
+        self._disk = disk
+        self._late = late
         for left_over in self._folder.glob("*.part"):
             left_over.unlink()
 
     def take(self, request: StoreSegment) -> int:
-        """Stores a segment; returns its entry's number. The same segment twice has effect once."""
+        """Stores a segment; returns its entry's number, 0 where its session is sealed and it lies beside the ledger.
+
+        The same segment twice has effect once.
+        """
         segment = request.segment
         source = self._source(request.file)
-        session = self._scribe.recording(request.session).session.id
-        held = self._store.segment(session, segment.camera, segment.number)
+        if self._late.concerns(request.session):
+            return self._keep_late(request.session, segment, source)
+        history = self._scribe.recording(request.session)
+        held = self._store.segment(request.session, segment.camera, segment.number)
         if held is None:
-            seq = self._keep(session, segment, source)
-        elif held.sha256 == segment.sha256:
+            seq = self._keep(history, segment, source)
+        elif (held.plain_sha256 or held.sha256) == segment.sha256:
             seq = held.seq
         else:
             raise Refused("segment_differs", f"Segment {segment.number} is here already, with other bytes.")
         self._clear(source)
         return seq
 
-    def _keep(self, session: str, segment: Segment, source: Path) -> int:
-        data = self._read(source)
-        if len(data) != segment.size or sha256(data) != segment.sha256:
-            raise Refused(
-                "segment_differs", f"The file {source.name} is not what was announced. It is left where it is."
-            )
-        path = self._folder / f"{segment.sha256}.mp4"
-        keep(path, data)
+    def _keep_late(self, session: str, segment: Segment, source: Path) -> int:
+        held = self._store.segment(session, segment.camera, segment.number)
+        if held is None or held.plain_sha256 != segment.sha256:
+            self._disk.check_room()
+            late = self._late.sealed(session, segment, self._video(segment, source))
+            if late is not None:
+                row, data = late
+                keep(Path(row.file), data)
+                self._store.add_late(row)
+        self._clear(source)
+        return 0
+
+    def recover(self) -> None:
+        """Names the sealed files that were whole when custody last died, before their rows were written."""
+        history = self._scribe.history
+        if history is None or not self._scribe.is_open:
+            return
+        try:
+            for sealed in self._store.begun_segments(history.session.id):
+                if self._is_whole(sealed):
+                    self._name(history.session.id, sealed)
+        except StorageFailed as failure:
+            # The next start or the next offer does it; the desk's other work need not wait for that.
+            log.error("%s", failure)
+
+    def _keep(self, history: History, segment: Segment, source: Path) -> int:
+        session = history.session.id
+        begun = (one for one in self._store.begun_segments(session) if one == segment.sealed(one.sha256, one.size))
+        sealed = next((one for one in begun if self._is_whole(one)), None)
+        return self._name(session, sealed or self._seal(history, segment, source))
+
+    def _seal(self, history: History, segment: Segment, source: Path) -> Segment:
+        """Writes the sealed file of a segment that has none."""
+        self._disk.make_room(segment.size)
+        video = self._video(segment, source)
+        assert history.opened is not None, "a ledger opens with SessionOpened"
+        data = seal(video, history.opened.recipients)
+        sealed = segment.sealed(sha256(data), len(data))
+        self._store.begin_segment(history.session.id, sealed)
+        keep(self._path(sealed), data)
+        return sealed
+
+    def _name(self, session: str, sealed: Segment) -> int:
         row = StoredSegment(
             session=session,
-            camera=segment.camera,
-            number=segment.number,
+            camera=sealed.camera,
+            number=sealed.number,
             seq=0,
-            sha256=segment.sha256,
-            size=segment.size,
-            file=str(path),
+            sha256=sealed.sha256,
+            size=sealed.size,
+            file=str(self._path(sealed)),
+            plain_sha256=sealed.plain_sha256,
         )
-        return self._scribe.write(SegmentStored(segment=segment), segment=row)
+        return self._scribe.write(SegmentStored(segment=sealed), segment=row)
+
+    def _path(self, sealed: Segment) -> Path:
+        return self._folder / f"{sealed.sha256}.mp4.age"
+
+    def _is_whole(self, sealed: Segment) -> bool:
+        try:
+            return sha256(self._path(sealed).read_bytes()) == sealed.sha256
+        except OSError:
+            return False
 
     def _clear(self, source: Path) -> None:
-        """Takes the incoming file away; one that cannot be is offered again by its owner, without effect."""
+        """Takes the plain file away; one that cannot be is offered again by its owner, without effect."""
         try:
             source.unlink(missing_ok=True)
         except OSError as error:
@@ -80,6 +137,15 @@ class Evidence:
             raise Refused("not_incoming", "Only files in the incoming folder are taken.")
         return source
 
+    def _video(self, segment: Segment, source: Path) -> bytes:
+        """What capture handed over, if it is what it announced."""
+        video = self._read(source)
+        if len(video) != segment.size or sha256(video) != segment.sha256:
+            raise Refused(
+                "segment_differs", f"The file {source.name} is not what was announced. It is left where it is."
+            )
+        return video
+
     def _read(self, source: Path) -> bytes:
         try:
             return source.read_bytes()
@@ -89,7 +155,8 @@ class Evidence:
 
 def keep(path: Path, data: bytes) -> None:
     """Writes a file so that it is wholly there after a power cut, or not at all. Raises StorageFailed."""
-    part = path.with_suffix(".part")
+    # One name for all: on a disk that is full, tries that fail must not add up.
+    part = path.parent / "sealing.part"
     try:
         with part.open("wb") as file:
             file.write(data)

@@ -13,15 +13,20 @@ from typing import Final
 import msgspec
 
 from appliance.custody.attendance import Attendance
+from appliance.custody.check_in import CheckIn
 from appliance.custody.history import History
 from appliance.custody.preparation import Admission, Preparation
 from appliance.custody.scribe import CURRENT, Scribe
+from appliance.custody.space import Space, note_of
 from appliance.custody.store import Store
+from appliance.custody.timekeeping import Timekeeping
 from appliance.runtime.clock import Clock
 from proctoring import fact as f
 from proctoring import wire
+from proctoring.check_in import PHOTO_LIMIT, PhotoStep
 from proctoring.errors import Refused
 from proctoring.exam import Answer, check_answer
+from proctoring.exam import answered as count_answered
 from proctoring.ledger import sha256
 from proctoring.policy import Mode
 from proctoring.session import ENDED, OPEN, Move, State, left, target, words
@@ -35,7 +40,7 @@ HAND_OVER_MS: Final = 15_000
 class ExamDesk:
     """The authority over the session."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 (what a session touches)
         self,
         scribe: Scribe,
         store: Store,
@@ -43,13 +48,18 @@ class ExamDesk:
         preparation: Preparation,
         attendance: Attendance,
         recorders: Iterable[f.Part],
+        space: Space,
+        timekeeping: Timekeeping,
     ) -> None:
+        self._space = space
+        self._timekeeping = timekeeping
         self._scribe = scribe
         self._store = store
         self._clock = clock
         self._preparation = preparation
         self._attendance = attendance
         self._recorders = frozenset(recorders)
+        self._check_in = CheckIn(attendance, clock)
 
     # --- the candidate ---
 
@@ -84,10 +94,16 @@ class ExamDesk:
             policy=admission.policy.version,
             allowed_ms=admission.allowed_ms,
             software=version("deskproctor"),
+            recipients=admission.recipients,
+            certificate=self._scribe.certificate,
+            retention=admission.policy.keeps,
+            clock_trusted=self._timekeeping.trusted,
         )
+        need = self._space.reserve(admission.allowed_ms, admission.policy)
         signed_in = self.moved(State.BOOKED, Move.SIGN_IN, "candidate")
         notes = admission.notes(session) | {SIGNED_IN: wire.encode(request).decode(), CURRENT: session}
-        self._scribe.open(session, opened, signed_in, notes=notes)
+        notes[note_of(session)] = str(need)
+        self._scribe.open(session, opened, *self._timekeeping.as_measured(), signed_in, notes=notes)
 
     def consent(self, request: wire.Consent) -> None:
         """The candidate agrees to the notice."""
@@ -95,18 +111,48 @@ class ExamDesk:
         if not self._scribe.current().consented:
             self._scribe.write(f.Consented(notice=request.notice))
 
-    def finish_check(self) -> None:
-        """The camera check is done. Where no person admits, the candidate is admitted at once."""
+    def finish_check(self, request: wire.FinishCheck) -> None:
+        """The candidate is content with their picture. Where faces are compared, the detectors take a photo first."""
         history = self._scribe.current()
         if history.session.state in (State.AWAITING_ADMISSION, State.READY):
             return
         self._only_in(State.CHECKING_IN, "finish the check")
         if not history.consented:
             raise Refused("no_consent", "Please read the notice and agree to it first.")
+        session = history.session.id
+        if not self._preparation.policy(session).identity:
+            self._pass_check()
+        elif request.without_photo:
+            self._pass_check(self._check_in.left_out(session))
+        elif not self._check_in.ask(session):
+            self._pass_check(self._check_in.given_up(session))
+
+    def take_photo(self, request: wire.GivePhoto) -> None:
+        """The photo that was waited for ends the check; any other one means nothing."""
+        if len(request.photo.jpeg) > PHOTO_LIMIT:
+            raise Refused("photo_too_large", f"A check-in photo has at most {PHOTO_LIMIT} bytes.")
+        if self._check_in.expects(self._checking_in(), request.attempt):
+            self._pass_check(f.CheckInPhoto(photo=request.photo))
+
+    def miss_photo(self, request: wire.MissPhoto) -> None:
+        """The candidate is told what is wrong and may try again."""
+        self._check_in.missed(request.session, request.attempt, request.fault)
+
+    def photo_step(self) -> PhotoStep:
+        """Where the photo stands."""
+        return self._check_in.step(self._checking_in())
+
+    def _checking_in(self) -> str:
+        """The session that is checking in, else nothing."""
+        history = self._scribe.history
+        return history.session.id if history and history.session.state is State.CHECKING_IN else ""
+
+    def _pass_check(self, *photo: f.CheckInPhoto | f.NoCheckInPhoto) -> None:
+        """The check is done. Where no person admits, the candidate is admitted at once."""
         passed = self.moved(State.CHECKING_IN, Move.PASS_CHECK, "candidate")
         admitted = self.moved(passed.state, Move.ADMIT, "policy", "No person admits in this mode.")
-        alone = self._preparation.policy(history.session.id).mode is Mode.POST_REVIEW
-        self._scribe.write(f.CheckPassed(), passed, *((admitted,) if alone else ()))
+        alone = self._preparation.policy(self._scribe.current().session.id).mode is Mode.POST_REVIEW
+        self._scribe.write(*photo, f.CheckPassed(), passed, *((admitted,) if alone else ()))
 
     def begin(self) -> None:
         """The exam clock starts, and with it the recording."""
@@ -174,10 +220,13 @@ class ExamDesk:
 
     # --- time ---
 
-    def recover(self, gap: f.Gap, rebooted: bool) -> None:
-        """After custody itself was away in an exam: records the gap; a reboot also interrupts a clock that ran."""
-        state = self._scribe.current().session.state
-        facts: list[f.Fact] = [gap]
+    def recover(self, gap: f.Gap, rebooted: bool, forgotten: bool) -> None:
+        """After custody itself was away in an exam: records the gap. A reboot also interrupts a clock that ran; and
+        where memory was `forgotten`, what was filmed and not sealed yet is gone.
+        """
+        history = self._scribe.current()
+        state = history.session.state
+        facts: list[f.Fact] = [*(lost_with_memory(history, gap.to_ms) if forgotten else ()), gap]
         if rebooted and state in (State.RUNNING, State.PAUSED):
             reason = "The desk lost power or was restarted."
             facts.append(self.moved(state, Move.INTERRUPT, "custody", reason, gap.from_ms))
@@ -190,10 +239,12 @@ class ExamDesk:
             self.move(Move.RESUME, "custody", "The desk is back.")
 
     def tick(self) -> None:
-        """Hands in when time is up, and seals when all is handed over."""
+        """Hands in when time is up, seals when all is handed over, and waits for no photo that does not come."""
         history = self._scribe.history
         if history is None:
             return
+        if self._check_in.is_overdue(self._checking_in()):
+            self._pass_check(self._check_in.given_up(history.session.id))
         if history.session.state is State.RUNNING and self.left_ms(history) == 0:
             self.move(Move.SUBMIT, "clock", "Time is up.")
         elif history.session.state in ENDED:
@@ -224,11 +275,20 @@ class ExamDesk:
             *late,
             *self._attendance.closing(),
             *history.ends_of_open_flags(ended_ms),
+            *self._timekeeping.as_measured(),
             self.moved(history.session.state, Move.SEAL, "custody"),
             sealed,
         )
 
 
+def lost_with_memory(history: History, until_ms: int) -> list[f.Gap]:
+    """The gap between what is sealed of the recording and the moment the power was back."""
+    from_ms = history.recorded_to_ms()
+    to_ms = until_ms if history.ended_at_ms is None else min(until_ms, history.ended_at_ms)
+    reason = "The desk lost power before this was sealed."
+    return [f.Gap(part=f.Part.CAPTURE, from_ms=from_ms, to_ms=to_ms, reason=reason)] if to_ms > from_ms else []
+
+
 def answered(answers: dict[str, tuple[Answer, int]]) -> int:
     """How many questions have an answer that was not taken back."""
-    return sum(value not in (None, "", ()) for value, _ in answers.values())
+    return count_answered(value for value, _ in answers.values())

@@ -5,14 +5,15 @@ Nothing here is stored a second time: after a restart the same entries give the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Any
 
 import msgspec
 
 from proctoring import fact as f
+from proctoring.check_in import Photo
 from proctoring.exam import Answer
-from proctoring.flag import Flag
+from proctoring.flag import Flag, FlagKind
 from proctoring.ledger import Entry
 from proctoring.segment import Segment
 from proctoring.session import Move, Session, advance, extend
@@ -25,14 +26,20 @@ class History:
         self.session = Session(id=session, desk=desk)
         self.opened: f.SessionOpened | None = None
         self.consented = False
+        self.photo: Photo | None = None
         self.answers: dict[str, tuple[Answer, int]] = {}
         self.answer_seqs: dict[tuple[str, int], int] = {}
         self.flags: dict[str, Flag] = {}
         self.flag_seqs: dict[tuple[str, bool], int] = {}
         self.segments: list[Segment] = []
+        self.segment_number = 0
         self.gaps: list[f.Gap] = []
         self.handed_over: set[f.Part] = set()
         self.camera_ended = False
+        self.encoder = ""
+        self.reduced = 0
+        self.measured: tuple[str, f.ClockMeasured] | None = None
+        """The boot in which the server's clock was last compared with the desk's, and what came of it."""
         self.called = False
         self.lid_open: bool | None = None
         self.was_paused = False
@@ -42,6 +49,8 @@ class History:
         self.ended_at_ms: int | None = None
         self.last_at_ms = 0
         self.called_mono_ms: int | None = None
+        self.checkpoint_seq = 0
+        self.checkpoint_mono_ms: int | None = None
         self.boot = ""
         self.seq = 0
 
@@ -49,13 +58,19 @@ class History:
         """A moment on the monotonic clock of the present boot, since the session's zero."""
         return None if self.zero_mono_ms is None else mono_ms - self.zero_mono_ms
 
-    def ends_of_open_flags(self, at_ms: int) -> list[f.FlagEnded]:
-        """The ends of all flags that nobody will end any more; none ends before it was raised."""
-        still_open = (flag for flag in self.flags.values() if flag.ended_ms is None)
+    def ends_of_open_flags(self, at_ms: int, kinds: Container[FlagKind] = frozenset(FlagKind)) -> list[f.FlagEnded]:
+        """The ends of all open flags of these kinds, which nobody else will end; none ends before it was raised."""
+        still_open = (flag for flag in self.flags.values() if flag.ended_ms is None and flag.kind in kinds)
         return [
             f.FlagEnded(flag=msgspec.structs.replace(flag, ended_ms=max(at_ms, flag.raised_ms)))
             for flag in still_open
         ]
+
+    def recorded_to_ms(self) -> int:
+        """Up to where every camera's recording is sealed or its lack is recorded."""
+        ends = {segment.camera: segment.ended_ms for segment in self.segments}
+        gaps = [gap.to_ms for gap in self.gaps if gap.part is f.Part.CAPTURE]
+        return max([min(ends.values(), default=0), *gaps])
 
     def apply(self, entry: Entry) -> None:
         """Takes the next entry in."""
@@ -76,6 +91,10 @@ class History:
     def _consented(self, entry: Entry, fact: f.Consented) -> None:
         del entry, fact
         self.consented = True
+
+    def _photo(self, entry: Entry, fact: f.CheckInPhoto) -> None:
+        del entry
+        self.photo = fact.photo
 
     def _moved(self, entry: Entry, fact: f.Moved) -> None:
         self.was_paused = fact.move is Move.INTERRUPT and self.session.state.value == "paused"
@@ -103,6 +122,7 @@ class History:
     def _segment(self, entry: Entry, fact: f.SegmentStored) -> None:
         del entry
         self.segments.append(fact.segment)
+        self.segment_number = max(self.segment_number, fact.segment.number)
 
     def _gap(self, entry: Entry, fact: f.Gap) -> None:
         del entry
@@ -115,6 +135,17 @@ class History:
     def _camera_ended(self, entry: Entry, fact: f.CameraEnded) -> None:
         del entry, fact
         self.camera_ended = True
+
+    def _encoder_chosen(self, entry: Entry, fact: f.EncoderChosen) -> None:
+        del entry
+        self.encoder = fact.encoder
+
+    def _reduced(self, entry: Entry, fact: f.AnalysisReduced) -> None:
+        del entry
+        self.reduced = fact.level
+
+    def _measured(self, entry: Entry, fact: f.ClockMeasured) -> None:
+        self.measured = (entry.boot, fact)
 
     def _called(self, entry: Entry, fact: f.CallPressed) -> None:
         del fact
@@ -130,9 +161,14 @@ class History:
         self.message = fact.text
         self.called = False
 
+    def _checkpoint(self, entry: Entry, fact: f.Checkpoint) -> None:
+        del fact
+        self.checkpoint_seq, self.checkpoint_mono_ms = entry.seq, entry.mono_ms
+
     _TAKE: dict[type, Callable[[Any, Entry, Any], None]] = {  # noqa: RUF012 (a table, never changed)
         f.SessionOpened: _opened,
         f.Consented: _consented,
+        f.CheckInPhoto: _photo,
         f.Moved: _moved,
         f.Extended: _extended,
         f.Answered: _answered,
@@ -142,7 +178,11 @@ class History:
         f.Gap: _gap,
         f.HandedOver: _handed_over,
         f.CameraEnded: _camera_ended,
+        f.EncoderChosen: _encoder_chosen,
+        f.AnalysisReduced: _reduced,
+        f.ClockMeasured: _measured,
         f.CallPressed: _called,
         f.LidMoved: _lid,
         f.Said: _said,
+        f.Checkpoint: _checkpoint,
     }

@@ -7,9 +7,11 @@ from typing import Final
 
 from appliance.custody.exam_desk import ExamDesk
 from appliance.custody.preparation import PREPARED
+from appliance.custody.retention import Retention
 from appliance.custody.scribe import Scribe
+from appliance.custody.sealing import check_recipients
 from appliance.custody.store import Store
-from appliance.runtime.clock import Clock
+from appliance.custody.timekeeping import Timekeeping
 from proctoring import fact as f
 from proctoring import wire
 from proctoring.errors import Refused
@@ -26,12 +28,21 @@ SEGMENTS_A_TIME: Final = 64
 class Post:
     """Custody's side of `sync`."""
 
-    def __init__(self, desk: str, scribe: Scribe, store: Store, exam_desk: ExamDesk, clock: Clock) -> None:
+    def __init__(
+        self,
+        desk: str,
+        scribe: Scribe,
+        store: Store,
+        exam_desk: ExamDesk,
+        timekeeping: Timekeeping,
+        retention: Retention,
+    ) -> None:
         self._desk = desk
         self._scribe = scribe
         self._store = store
         self._exam_desk = exam_desk
-        self._clock = clock
+        self._timekeeping = timekeeping
+        self._retention = retention
 
     def outbox(self) -> wire.Outbox:
         """Everything the server has not confirmed; of segments the oldest few."""
@@ -51,7 +62,7 @@ class Post:
             log.error("the server's receipt for entry %d is not for our ledger", receipt.up_to_seq)
             raise Refused("receipt_differs", "The server confirms an entry that this desk does not have.")
         self._store.add_receipt(
-            receipt.session, receipt.up_to_seq, receipt.up_to_hash, receipt.segments, self._clock.utc_ms()
+            receipt.session, receipt.up_to_seq, receipt.up_to_hash, receipt.segments, self._timekeeping.utc_ms()
         )
 
     def take_order(self, order: Order) -> OrderOutcome:
@@ -74,9 +85,13 @@ class Post:
     def _check(self, order: Order) -> OrderOutcome:
         if order.desk != self._desk:
             raise Refused("wrong_desk", f"This order is for {order.desk}.")
-        if order.session is not None and not self._is_current(order):
+        if isinstance(order.command, wire.Hold | wire.Release):
+            if order.session is None or self._store.line_hash(order.session, 1) is None:
+                raise Refused("unknown_session", "This desk has no such session.")
+        elif order.session is not None and not self._is_current(order):
             raise Refused("wrong_session", "That session is not at this desk any more.")
-        expired = self._clock.utc_ms() > order.expires_utc_ms
+        # A wall clock that is known to be wrong, and by how much is not, judges nobody's order.
+        expired = self._timekeeping.trusted and self._timekeeping.utc_ms() > order.expires_utc_ms
         return OrderOutcome(desk=self._desk, order=order.id, result="expired" if expired else "succeeded")
 
     def _is_current(self, order: Order) -> bool:
@@ -86,8 +101,11 @@ class Post:
     def _facts(self, command: wire.Command, by: str) -> list[f.Fact]:
         """What carrying the command out adds to the ledger. Raises Refused where it cannot be."""
         match command:
-            case wire.Prepare():
+            case wire.Prepare(recipients=recipients):
+                check_recipients(recipients)
                 return []
+            case wire.Hold() | wire.Release():
+                return []  # never in the ledger: it is about one that is sealed, or will be
             case wire.Say(text=text):
                 return [f.Said(text=text, by=by)] if self._scribe.is_open else self._over()
             case wire.Extend(extra_ms=extra_ms, reason=reason):
@@ -111,6 +129,9 @@ class Post:
 
     def _keep(self, order: Order, outcome: OrderOutcome, facts: list[f.Fact]) -> None:
         answer = (order.id, wire.encode(outcome))
+        hold = self._retention.held(order)
+        if hold is not None:
+            return self._store.add(outcome=answer, hold=hold if outcome.result == "succeeded" else None)
         prepare = order.command if isinstance(order.command, wire.Prepare) else None
         if prepare is not None or not self._scribe.is_open or not self._concerns(order):
             succeeded = prepare is not None and outcome.result == "succeeded"

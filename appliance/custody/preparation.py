@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -16,12 +14,6 @@ from proctoring.policy import Mode, Policy
 
 PREPARED: Final = "prepared"
 
-SPACE_MARGIN: Final = 200 * 1024 * 1024
-"""Bytes that stay free beyond the recording: ledger, salvage, and the system itself."""
-
-SPACE_FACTOR: Final = 1.25
-"""An encoder keeps to its bit rate on average; containers and crowded pictures take more."""
-
 
 class Admission(msgspec.Struct, frozen=True):
     """Who may sit what: the outcome of signing in."""
@@ -30,6 +22,8 @@ class Admission(msgspec.Struct, frozen=True):
     booking: Booking | None
     exam: Exam
     policy: Policy
+    recipients: tuple[str, ...]
+    """The public keys that the recording is sealed to."""
 
     @property
     def allowed_ms(self) -> int:
@@ -49,9 +43,8 @@ class Admission(msgspec.Struct, frozen=True):
 class Preparation:
     """The newest Prepare, and each session's exam and policy."""
 
-    def __init__(self, store: Store, data_dir: Path) -> None:
+    def __init__(self, store: Store) -> None:
         self._store = store
-        self._data_dir = data_dir
         self._kept: tuple[str, Exam, Policy] | None = None
         self._prepared: tuple[str, wire.Prepare] | None = None
 
@@ -93,9 +86,7 @@ class Preparation:
         exam = next((exam for exam in prepared.exams if exam.id == exam_id), None)
         if exam is None:
             raise Refused("no_exam", "The exam of this booking is not on this desk. Please call the invigilator.")
-        admission = Admission(name, booking, exam, prepared.policy)
-        self._check_space(admission)
-        return admission
+        return Admission(name, booking, exam, prepared.policy, self._recipients(prepared))
 
     def _booking(self, prepared: wire.Prepare, code: str) -> Booking:
         wanted = code.strip().upper()
@@ -112,20 +103,18 @@ class Preparation:
             )
         return booking
 
+    def _recipients(self, prepared: wire.Prepare) -> tuple[str, ...]:
+        if not prepared.recipients:
+            raise Refused(
+                "no_recipient",
+                "This desk has no key of the review server yet, so it cannot keep a recording that only the server "
+                "opens. Please call the invigilator: the desk needs to reach the server once.",
+            )
+        return prepared.recipients
+
     def _walk_in(self, prepared: wire.Prepare, name: str | None) -> str:
         if prepared.walk_in_exam is None or prepared.policy.mode is Mode.LIVE:
             raise Refused("no_walk_in", "This exam needs a booking. Please enter your booking code.")
         if not name or not name.strip():
             raise Refused("no_name", "Please enter your name, or your booking code.")
         return name.strip()[:200]
-
-    def _check_space(self, admission: Admission) -> None:
-        bits = admission.allowed_ms / 1000 * admission.policy.recording.bit_rate
-        need = round(bits / 8 * SPACE_FACTOR) + SPACE_MARGIN
-        free = shutil.disk_usage(self._data_dir).free
-        if free < need:
-            raise Refused(
-                "low_space",
-                f"This desk has {free >> 20} MB free and this exam needs {need >> 20} MB. "
-                "Nothing recorded before is deleted to make room. Please use another desk, or call the invigilator.",
-            )

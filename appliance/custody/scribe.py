@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Final
 
 import msgspec
 
@@ -11,19 +12,32 @@ from appliance.custody.history import History
 from appliance.custody.store import NumberedLine, Store, StoredSegment
 from appliance.runtime.clock import Clock, stamp
 from proctoring import ledger
-from proctoring.errors import Refused
-from proctoring.fact import Fact, Moved
+from proctoring.errors import DeskproctorError, Refused
+from proctoring.fact import Checkpoint, Fact, Moved
 from proctoring.ledger import Head
 from proctoring.session import Move, State
+from signing.identity import Identity
 
 CURRENT = "current session"
+
+CHECKPOINT_MS: Final = 60_000
+"""So much of a ledger's end has only its chain. A signature costs 0.1 ms and one row, where a minute of segments has
+thirty."""
+
+CHECKPOINT_ENTRIES: Final = 200
+"""Where much happens the minute is not waited for."""
+
+
+class OtherIdentity(DeskproctorError, ValueError):
+    """The open session's ledger is signed with a key that this desk no longer has."""
 
 
 class Scribe:
     """Writes for one desk. At most one session is current; an earlier one is never touched again."""
 
-    def __init__(self, desk: str, store: Store, clock: Clock) -> None:
+    def __init__(self, desk: str, store: Store, clock: Clock, identity: Identity) -> None:
         self.desk = desk
+        self._identity = identity
         self._store = store
         self._clock = clock
         self._head: Head | None = None
@@ -38,6 +52,11 @@ class Scribe:
         self.history = History(self.desk, session)
         for entry in entries:
             self.history.apply(entry)
+        if self.is_open and self._certificate and not self._identity.is_of(self._certificate):
+            raise OtherIdentity(
+                f"The session {session} was begun with another key than the desk has now. Put the key and the "
+                "certificate of then back until that session is sealed."
+            )
 
     def open(self, session: str, *facts: Fact, notes: Mapping[str, str]) -> None:
         """Starts a new session's ledger with these facts and notes and makes it the current one."""
@@ -48,6 +67,30 @@ class Scribe:
         """No session is current any more. Its ledger stays."""
         self._store.set_note(CURRENT, "")
         self._head = self.history = None
+
+    @property
+    def certificate(self) -> str:
+        """The certificate that a new session names."""
+        return self._identity.certificate.pem
+
+    @property
+    def _certificate(self) -> str:
+        """The one that the current session named; empty where it began before ledgers were signed."""
+        opened = self.history.opened if self.history else None
+        return opened.certificate if opened else ""
+
+    def checkpoint(self) -> None:
+        """Signs the ledger as it stands, where there is enough news to."""
+        if self.is_open and self._certificate and self._checkpoint_is_due(self.current()):
+            self.write(Checkpoint())
+
+    def _checkpoint_is_due(self, history: History) -> bool:
+        news = history.seq - history.checkpoint_seq
+        if history.checkpoint_mono_ms is None:
+            return news > 0
+        passed_ms = self._clock.mono_ms() - history.checkpoint_mono_ms
+        # A clock that went back was started anew by a reboot: how long ago that was is not known.
+        return news >= CHECKPOINT_ENTRIES or (news > 0 and not 0 <= passed_ms < CHECKPOINT_MS)
 
     @property
     def head(self) -> Head:
@@ -103,10 +146,11 @@ class Scribe:
     ) -> int:
         now = stamp(self._clock)
         at_ms = self._at_ms(history, now.mono_ms)
+        sign = self._identity.sign if self._certificate else None
         lines: list[NumberedLine] = []
         for fact in facts:
             starts = isinstance(fact, Moved) and fact.move is Move.START
-            line, head = ledger.append(head, fact, now, 0 if starts else at_ms)
+            line, head = ledger.append(head, fact, now, 0 if starts else at_ms, sign)
             lines.append((head.session, head.seq, line))
         if segment is not None:
             segment = msgspec.structs.replace(segment, seq=head.seq)

@@ -7,14 +7,20 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from appliance.custody.attendance import Attendance
+from appliance.custody.disk import Disk
 from appliance.custody.evidence import Evidence
 from appliance.custody.exam_desk import ExamDesk, answered
 from appliance.custody.history import History
+from appliance.custody.late import Late
+from appliance.custody.orphans import set_aside
 from appliance.custody.post import Post
 from appliance.custody.preparation import Preparation
+from appliance.custody.retention import Retention
 from appliance.custody.scribe import Scribe
 from appliance.custody.settings import CustodySettings
+from appliance.custody.space import Space
 from appliance.custody.store import Heartbeat, StorageFailed, Store
+from appliance.custody.timekeeping import Timekeeping
 from appliance.runtime.clock import Clock
 from appliance.runtime.custody_link import STORAGE
 from appliance.runtime.settings import Desk
@@ -24,6 +30,7 @@ from proctoring.errors import Refused, WireError
 from proctoring.flag import Flag
 from proctoring.policy import Mode
 from proctoring.session import ACTIVE, ENDED, State
+from signing.identity import Identity
 
 log = logging.getLogger(__name__)
 
@@ -35,41 +42,67 @@ class Custody:
     """Answers every request of the desk's processes."""
 
     def __init__(
-        self, desk: Desk, settings: CustodySettings, store: Store, clock: Clock, after: str | None = None
+        self,
+        desk: Desk,
+        settings: CustodySettings,
+        store: Store,
+        clock: Clock,
+        identity: Identity,
+        after: str | None = None,
+        built_utc_ms: int = 0,
     ) -> None:
         self._desk = desk
         self._store = store
         self._clock = clock
-        self._scribe = Scribe(desk.desk, store, clock)
-        self._evidence = Evidence(desk, store, self._scribe)
-        self._preparation = Preparation(store, desk.data_dir)
-        self._attendance = Attendance(settings.expected, self._scribe, clock)
+        self._scribe = Scribe(desk.desk, store, clock, identity)
+        self._space = Space(desk.data_dir, store, settings.cameras)
+        self._timekeeping = Timekeeping(store, self._scribe, clock, built_utc_ms)
+        self._retention = Retention(store, self._timekeeping, clock)
+        self._disk = Disk(self._scribe, self._space)
+        self._evidence = Evidence(desk, store, self._scribe, self._disk, Late(desk, store, self._scribe, clock))
+        self._preparation = Preparation(store)
+        self._attendance = Attendance(settings.expected, self._scribe, self._preparation, clock)
         self._exam_desk = ExamDesk(
-            self._scribe, store, clock, self._preparation, self._attendance, settings.recorders
+            self._scribe,
+            store,
+            clock,
+            self._preparation,
+            self._attendance,
+            settings.recorders,
+            self._space,
+            self._timekeeping,
         )
-        self._post = Post(desk.desk, self._scribe, store, self._exam_desk, clock)
+        self._post = Post(desk.desk, self._scribe, store, self._exam_desk, self._timekeeping, self._retention)
         self._recover(after)
 
     def _recover(self, after: str | None) -> None:
-        """If an exam is under way, custody was away from it: that is a gap like any other."""
+        """Takes up what its last life left; if an exam is under way, the time away is a gap like any other."""
+        away = self._away(after)
+        self._evidence.recover()
+        set_aside(self._desk, self._store)
+        self._space.restore(self._scribe.history)
+        if away is not None:
+            gap, rebooted = away
+            self._exam_desk.recover(gap, rebooted, forgotten=rebooted and not self._desk.incoming_on_disk)
+
+    def _away(self, after: str | None) -> tuple[f.Gap, bool] | None:
+        """The time that custody was away from an exam, and whether the desk was restarted."""
         history, beat = self._scribe.history, self._store.heartbeat()
         if history is None or beat is None or history.session.state not in ACTIVE | ENDED:
-            return
+            return None
         rebooted = history.boot != self._clock.boot()
         if history.zero_mono_ms is None or beat.boot != history.boot:
-            return
+            return None
         from_ms = max(0, beat.mono_ms - history.zero_mono_ms)
         away_ms = self._clock.utc_ms() - beat.at_utc_ms if rebooted else self._clock.mono_ms() - beat.mono_ms
         reason = "The desk was without power or was restarted." if rebooted else "It was started again."
-        self._exam_desk.recover(
-            f.Gap(
-                part=f.Part.CUSTODY,
-                from_ms=from_ms,
-                to_ms=from_ms + max(0, away_ms),
-                reason=f"{reason} ({after})" if after else reason,
-            ),
-            rebooted,
+        gap = f.Gap(
+            part=f.Part.CUSTODY,
+            from_ms=from_ms,
+            to_ms=from_ms + max(0, away_ms),
+            reason=f"{reason} ({after})" if after else reason,
         )
+        return gap, rebooted
 
     # --- requests ---
 
@@ -82,6 +115,7 @@ class Custody:
             return wire.encode(wire.Denied(code=refusal.code, reason=refusal.reason))
         except StorageFailed as failure:
             log.error("%s", failure)
+            self._disk.failed(failure)
             return wire.encode(wire.Denied(code=STORAGE, reason=str(failure)))
         except WireError as error:
             log.error("%s", error)
@@ -121,9 +155,23 @@ class Custody:
         return self.view()
 
     def _finish_check(self, request: wire.FinishCheck) -> wire.View:
-        del request
-        self._exam_desk.finish_check()
+        self._exam_desk.finish_check(request)
         return self.view()
+
+    def _give_photo(self, request: wire.GivePhoto) -> wire.Done:
+        if request.session == self._scribe.current().session.id:
+            self._exam_desk.take_photo(request)
+        return wire.Done()
+
+    def _miss_photo(self, request: wire.MissPhoto) -> wire.Done:
+        self._exam_desk.miss_photo(request)
+        return wire.Done()
+
+    def _ask_photo(self, request: wire.AskPhoto) -> wire.CheckInPhoto:
+        history = self._scribe.current()
+        if history.session.id != request.session:
+            raise Refused("other_session", "That session is not at this desk any more.")
+        return wire.CheckInPhoto(jpeg=history.photo.jpeg if history.photo else None)
 
     def _begin(self, request: wire.Begin) -> wire.View:
         del request
@@ -156,9 +204,11 @@ class Custody:
             gaps=len(history.gaps),
             recorded_ms=sum(segment.ended_ms - segment.started_ms for segment in history.segments),
             segments=len(history.segments),
+            late_segments=self._store.late_count(history.session.id),
             receipted=history.session.id not in pending | waiting,
             head_seq=self._scribe.head.seq,
             head_hash=self._scribe.head.hash,
+            photo_taken=history.photo is not None,
         )
 
     def _leave(self, request: wire.Leave) -> wire.View:
@@ -167,12 +217,12 @@ class Custody:
         return self.view()
 
     def _raise_flag(self, request: wire.RaiseFlag) -> wire.Saved:
-        return self._flag(
-            request.session, request.flag, False, f.FlagRaised(flag=request.flag, thumbnail=request.thumbnail)
-        )
+        raised = f.FlagRaised(flag=request.flag, thumbnails=request.thumbnails)
+        return self._flag(request.session, request.flag, False, raised)
 
     def _end_flag(self, request: wire.EndFlag) -> wire.Saved:
-        return self._flag(request.session, request.flag, True, f.FlagEnded(flag=request.flag))
+        ended = f.FlagEnded(flag=request.flag, thumbnails=request.thumbnails)
+        return self._flag(request.session, request.flag, True, ended)
 
     def _flag(self, session: str, flag: Flag, ended: bool, fact: f.Fact) -> wire.Saved:
         known = self._scribe.recording(session).flag_seqs.get((flag.id, ended))
@@ -191,6 +241,16 @@ class Custody:
         if self._scribe.recording(request.session).camera_ended:
             return wire.Saved(seq=self._scribe.head.seq)
         return wire.Saved(seq=self._scribe.write(f.CameraEnded(reason=request.reason)))
+
+    def _report_encoder(self, request: wire.ReportEncoder) -> wire.Saved:
+        if self._scribe.recording(request.session).encoder == request.encoder:
+            return wire.Saved(seq=self._scribe.head.seq)
+        return wire.Saved(seq=self._scribe.write(f.EncoderChosen(encoder=request.encoder, reason=request.reason)))
+
+    def _report_reduction(self, request: wire.ReportReduction) -> wire.Saved:
+        if self._scribe.recording(request.session).reduced == request.reduced.level:
+            return wire.Saved(seq=self._scribe.head.seq)
+        return wire.Saved(seq=self._scribe.write(request.reduced))
 
     def _press_call(self, request: wire.PressCall) -> wire.Saved:
         del request
@@ -219,6 +279,10 @@ class Custody:
         self._post.take_receipt(request.receipt)
         return wire.Done()
 
+    def _take_time(self, request: wire.TakeTime) -> wire.Done:
+        self._timekeeping.take(request)
+        return wire.Done()
+
     def _take_order(self, request: wire.TakeOrder) -> wire.OrderOutcome:
         return self._post.take_order(request.order)
 
@@ -230,6 +294,9 @@ class Custody:
         wire.SignIn: _sign_in,
         wire.Consent: _consent,
         wire.FinishCheck: _finish_check,
+        wire.GivePhoto: _give_photo,
+        wire.MissPhoto: _miss_photo,
+        wire.AskPhoto: _ask_photo,
         wire.Begin: _begin,
         wire.AskPaper: _ask_paper,
         wire.SaveAnswer: _save_answer,
@@ -241,12 +308,15 @@ class Custody:
         wire.StoreSegment: _store_segment,
         wire.ReportGap: _report_gap,
         wire.ReportCameraEnd: _report_camera_end,
+        wire.ReportEncoder: _report_encoder,
+        wire.ReportReduction: _report_reduction,
         wire.PressCall: _press_call,
         wire.MoveLid: _move_lid,
         wire.Drained: _drained,
         wire.AskOutbox: _ask_outbox,
         wire.AskLines: _ask_lines,
         wire.TakeReceipt: _take_receipt,
+        wire.TakeTime: _take_time,
         wire.TakeOrder: _take_order,
     }
 
@@ -258,10 +328,15 @@ class Custody:
             self._store.beat(
                 Heartbeat(boot=self._clock.boot(), mono_ms=self._clock.mono_ms(), at_utc_ms=self._clock.utc_ms())
             )
+            self._timekeeping.tick()
             self._attendance.tick()
             self._exam_desk.tick()
+            self._scribe.checkpoint()
+            self._disk.works()
+            self._retention.tick()
         except StorageFailed as failure:
             log.error("%s", failure)
+            self._disk.failed(failure)
 
     def view(self) -> wire.View:
         """The desk as it stands."""
@@ -271,6 +346,8 @@ class Custody:
             prepared=prepared is not None,
             walk_in=bool(prepared and prepared.walk_in_exam and prepared.policy.mode is Mode.POST_REVIEW),
             policy=self._preparation.policy(history.session.id if history else None),
+            trouble=self._disk.trouble,
+            clock_trusted=self._timekeeping.trusted,
         )
         return empty if history is None else self._view_of(empty, history)
 
@@ -288,13 +365,17 @@ class Custody:
             exam_title=opened.exam_title,
             questions=len(self._preparation.exam(history.session.id).questions),
             consented=history.consented,
+            photo=self._exam_desk.photo_step(),
             zero_mono_ms=history.zero_mono_ms,
             left_ms=None if session.state is State.SEALED else self._exam_desk.left_ms(history),
             reason=history.reason,
             message=history.message,
             camera_ended=history.camera_ended,
+            segment_number=history.segment_number,
             head_seq=history.seq,
             answered=answered(history.answers),
             called=history.called,
             absent=self._attendance.absent,
+            trouble=empty.trouble,
+            clock_trusted=empty.clock_trusted,
         )

@@ -11,7 +11,7 @@ from math import atan2, hypot
 
 import numpy as np
 
-from appliance.edge_ai.picture import Bytes, Floats, Picture, array, halved
+from appliance.edge_ai.picture import Bytes, Floats, Picture, array
 from appliance.edge_ai.turned import TurnedSquare
 from proctoring.observation import Face
 
@@ -30,7 +30,7 @@ def cut_out(picture: Picture, face: Face) -> Bytes:
     square = square_of(picture, face)
     # A step of more than a pixel skips what lies between; halving beforehand takes the mean of all.
     while square.side >= 2 * SIDE_PX:
-        picture = Picture(*(halved(plane) for plane in (picture.luma, picture.blue, picture.red)))
+        picture = picture.half
         square = square_of(picture, face)
     return square.rgb(picture, SIDE_PX)
 

@@ -2,61 +2,63 @@
 
 from __future__ import annotations
 
-from appliance.edge_ai import light
-from appliance.edge_ai.landmarks import FaceLandmarks
-from appliance.edge_ai.picture import Picture
-from appliance.edge_ai.ports import FaceFinder, ItemFinder
+from typing import NamedTuple
+
+from appliance.edge_ai.light import LightWatch
+from appliance.edge_ai.picture import Floats, Picture
+from appliance.edge_ai.ports import FaceFollower, ItemFinder
 from appliance.edge_ai.recognition import Recognition
 from appliance.edge_ai.scene import SceneWatch
-from proctoring.observation import Face, Item, Observation
+from appliance.edge_ai.schedule import Looks
+from proctoring.observation import Face, Observation
 
-# Frames come a little early as often as late; one that is early by less than this share of the pause still counts.
-PUNCTUAL = 0.75
+ALL = Looks()
 
 
 class Analyser:
-    """Measures light and scene and finds faces in every frame; looks for things about `items_per_s` times a second.
+    """Measures light and scene and finds faces in every frame; looks for all else where it is told to.
 
-    Without `landmarks` no head is measured, without `recognition` no face is compared.
+    Without `recognition` no face is compared.
     """
 
-    def __init__(
-        self,
-        faces: FaceFinder,
-        items: ItemFinder,
-        items_per_s: float,
-        landmarks: FaceLandmarks | None = None,
-        recognition: Recognition | None = None,
-    ) -> None:
+    def __init__(self, faces: FaceFollower, items: ItemFinder, recognition: Recognition | None = None) -> None:
         self._faces = faces
         self._items = items
-        self._landmarks = landmarks
         self._recognition = recognition
+        self._light = LightWatch()
         self._scene = SceneWatch()
-        self._pause_ms = PUNCTUAL * 1000 / items_per_s
-        self._searched_ms: int | None = None
 
-    def observe(self, picture: Picture, at_ms: int) -> Observation:
-        """What there is to see; `at_ms` is when the frame was taken."""
-        faces = self._measured(picture, at_ms)
-        items = self._found(picture, at_ms)
+    def begin(self, photo: Floats | None, compares: bool) -> None:
+        """A session begins; see `Recognition.begin`."""
+        if self._recognition:
+            self._recognition.begin(photo, compares)
+
+    def observe(self, picture: Picture, at_ms: int, looks: Looks = ALL, voice: float | None = None) -> Observation:
+        """What there is to see; `at_ms` is when the frame was taken, `looks` what there is time for.
+
+        `voice` is what was heard meanwhile, see Observation.
+        """
+        faces = self._measured(picture, at_ms, looks)
+        items = self._items.find(picture) if looks.items else None
         return Observation(
             at_ms=at_ms,
-            light=light.measure(picture),
+            light=self._light.measure(picture, at_ms),
             scene=self._scene.measure(picture, at_ms, faces, items),
+            voice=voice,
             faces=faces,
             items=items,
         )
 
-    def _measured(self, picture: Picture, at_ms: int) -> tuple[Face, ...]:
-        faces = self._faces.find(picture)
-        if self._landmarks is not None:
-            faces = self._landmarks.measure(picture, faces)
-        return self._recognition.measure(picture, faces, at_ms) if self._recognition else faces
+    def _measured(self, picture: Picture, at_ms: int, looks: Looks) -> tuple[Face, ...]:
+        faces = self._faces.follow(picture, at_ms, looks.gaze)
+        if self._recognition is None or not looks.identity:
+            return faces
+        return self._recognition.measure(picture, faces, at_ms)
 
-    def _found(self, picture: Picture, at_ms: int) -> tuple[Item, ...] | None:
-        # A new session's time starts again from zero: a step back is as good as a pause.
-        if self._searched_ms is not None and 0 <= at_ms - self._searched_ms < self._pause_ms:
-            return None
-        self._searched_ms = at_ms
-        return self._items.find(picture)
+
+class Detectors(NamedTuple):
+    """An analyser, with the SHA-256 of each of its networks by name, and what runs them."""
+
+    analyser: Analyser
+    models: dict[str, str]
+    runtime: str

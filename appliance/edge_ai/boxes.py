@@ -44,14 +44,12 @@ def overlaps(these: Floats, those: Floats) -> Floats:
 
 def groups(boxes: Floats, scores: Floats, limit: float) -> Iterator[Places]:
     """The boxes in groups: the best of those left, first, and all that overlap it by more than `limit`."""
-    order = np.argsort(-scores, kind="stable")
-    near = overlaps(boxes[order, None], boxes[None, order]) > limit
-    np.fill_diagonal(near, True)
-    left = np.ones(len(order), np.bool_)
-    while left.any():
-        group = near[left.argmax()] & left
-        yield order[group]
-        left &= ~group
+    left = np.argsort(-scores, kind="stable")
+    while len(left):
+        near = overlaps(boxes[left[0]], boxes[left]) > limit
+        near[0] = True
+        yield left[near]
+        left = left[~near]
 
 
 def best_of_each_class(boxes: Floats, scores: Floats, classes: NDArray[Any], limit: float) -> Places:

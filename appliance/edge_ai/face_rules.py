@@ -18,6 +18,7 @@ from proctoring.observation import Face, Observation, Pose, height
 from proctoring.policy import Policy
 
 FACES, MESH, IRIS = "face_detection_full_range", "face_landmark", "iris_landmark"
+VOICE = "silero_vad"
 
 # Seen from the front, an iris moves by the sine of the eye's turn: a radius of 12 mm, and 15 mm from the middle of
 # the eye to its corner, make about 70 degrees of a whole unit of gaze. Eyes that look back at the screen take away
@@ -29,6 +30,9 @@ DEGREES_PER_GAZE: Final = 70.0
 # beyond that could not be measured: no labelled clip has any.
 UNREST: Final = 0.05
 SLIDING_MS: Final = 1000
+
+# Read sentences have a voice in nine tenths of any second, a speech with its pauses in three quarters at the median.
+ENOUGH_VOICE: Final = 0.5
 LEAST_LOOKS: Final = 4
 LEAST_SPAN_MS: Final = 500
 
@@ -43,9 +47,10 @@ def rules_of(policy: Policy, models: dict[str, str]) -> list[FlagRule]:
     """Fresh rules for one session. `models` is the SHA-256 of each model by its name."""
     used = {name: models[name] for name in (FACES, MESH, IRIS) if name in models}
     without_iris = {name: sha256 for name, sha256 in used.items() if name != IRIS}
+    heard = {name: models[name] for name in (VOICE,) if name in models}
     return [
         *_looking_away(policy, used),
-        FlagRule(FlagKind.TALKING, policy.rules.talking, Talking(policy), models=without_iris),
+        FlagRule(FlagKind.TALKING, policy.rules.talking, Talking(policy), models=without_iris | heard),
         FlagRule(FlagKind.FACE_HIDDEN, policy.rules.face_hidden, partial(face_hidden, policy), models=without_iris),
     ]
 
@@ -93,8 +98,9 @@ class Talking:
         self._openings: deque[tuple[int, float]] = deque()
 
     def __call__(self, observation: Observation) -> Look | None:
-        """A voice for half of the second leaves the mouth's score as it is; silence halves it, for many mouth words
-        as they read. A voice alone is nothing: it may be anybody's. No look until half a second was seen."""
+        """Where there is a microphone it takes both, a mouth that moves and a voice: a voice for half of the second
+        leaves the mouth's score as it is, less lowers it, and without any it is 0, for people chew, yawn and mouth
+        words as they read. A voice alone is nothing: it may be anybody's. No look until half a second was seen."""
         face = candidate(self._policy, observation)
         if face is None or face.mouth_open is None or _is_sideways(face):
             return None
@@ -138,4 +144,4 @@ def _is_sideways(face: Face) -> bool:
 
 
 def _voiced(voice: float | None) -> float:
-    return 1.0 if voice is None else 0.5 + voice
+    return 1.0 if voice is None else min(1.0, voice / ENOUGH_VOICE)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import log
+
 import numpy as np
 from msgspec.structs import replace
 
@@ -79,7 +81,8 @@ class FullRangeFaces:
         return sorted(doubtful, key=lambda face: -height(face.box))[: self._looks]
 
     def _look(self, square: Bytes, placement: Placement) -> tuple[Face, ...]:
-        outputs = {output.shape[-1]: output[0] for output in self._model.run(scaled(square)[None])}
+        scaled(square, self._model.room()[0])
+        outputs = {output.shape[-1]: output[0] for output in self._model.run()}
         boxes, points, scores = decoded(outputs[4 + 2 * POINTS], outputs[1][:, 0], self._floor)
         return merged(boxes, points, scores, placement)
 
@@ -108,20 +111,22 @@ def surrounded(picture: Picture, x: float, y: float, side: float) -> tuple[Bytes
 
     `side` is a share of the picture's height.
     """
-    start, span = array([x, y]) - array([side / picture.shape, side]) / 2, array([side / picture.shape, side])
-    inside = Region(*start.clip(0, 1).tolist(), *(start + span).clip(0, 1).tolist())
+    across = side / picture.shape
+    start_x, start_y = x - across / 2, y - side / 2
+    inside = Region(*(min(1.0, max(0.0, at)) for at in (start_x, start_y, start_x + across, start_y + side)))
     part, scale = picture.cut(inside), SIDE_PX / (side * picture.height)
     width, height_px = (min(SIDE_PX, max(2, 2 * round(length * scale / 2))) for length in (part.width, part.height))
-    left, top = np.rint((array(inside[:2]) - start) / span * SIDE_PX).astype(int).tolist()
-    left, top = min(left, SIDE_PX - width), min(top, SIDE_PX - height_px)
+    left = min(round((inside.left - start_x) / across * SIDE_PX), SIDE_PX - width)
+    top = min(round((inside.top - start_y) / side * SIDE_PX), SIDE_PX - height_px)
     square = np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)
-    square[top : top + height_px, left : left + width] = part.rgb(width, height_px)
+    part.paint(square[top : top + height_px, left : left + width])
     return square, Placement(inside, left, top, width, height_px)
 
 
-def scaled(square: Bytes) -> Floats:
-    """Bytes to -1..1, as the network was trained."""
-    return square.astype(np.float32) * np.float32(1 / 127.5) - np.float32(1)
+def scaled(square: Bytes, room: Floats) -> None:
+    """Bytes to -1..1, as the network was trained, into room of the same shape."""
+    np.multiply(square, np.float32(1 / 127.5), out=room)
+    room -= 1
 
 
 def decoded(regressions: Floats, logits: Floats, floor: float) -> tuple[Floats, Floats, Floats]:
@@ -130,24 +135,26 @@ def decoded(regressions: Floats, logits: Floats, floor: float) -> tuple[Floats, 
     `regressions` has a row per place: the box's centre and size, then x and y of each point, all in pixels; the
     centre and the points count from the place's own middle.
     """
-    scores = 1 / (1 + np.exp(-np.clip(logits, -SCORE_LIMIT, SCORE_LIMIT)))
-    places = np.flatnonzero(scores >= floor)
+    places = np.flatnonzero(logits >= log(floor / (1 - floor)))
+    scores = 1 / (1 + np.exp(-np.clip(logits[places], -SCORE_LIMIT, SCORE_LIMIT)))
     middles = CENTRES[places]
     found = regressions[places]
     centre, half = found[:, :2] + middles, found[:, 2:4] / 2
     boxes = np.concatenate([centre - half, centre + half], axis=1)
     points = found[:, 4:].reshape(-1, POINTS, 2) + middles[:, None]
-    return boxes, points, scores[places].astype(np.float32)
+    return boxes, points, scores.astype(np.float32)
 
 
 def merged(boxes: Floats, points: Floats, scores: Floats, placement: Placement) -> tuple[Face, ...]:
     """One face for each group of overlapping boxes: their mean, weighted by score."""
+    if not len(scores):
+        return ()
+    rows = np.concatenate([boxes, points.reshape(len(points), -1)], axis=1)
     found = []
     for group in groups(boxes, scores, SAME_FACE):
-        weights = scores[group] / scores[group].sum()
-        corners = placement.to_picture((weights @ boxes[group]).reshape(2, 2)).clip(0, 1)
-        middle = placement.to_picture(np.tensordot(weights, points[group], axes=1))
-        found.append(_face(float(scores[group[0]]), corners, middle))
+        certain = scores[group]
+        mean = placement.to_picture((certain @ rows[group] / certain.sum()).reshape(-1, 2))
+        found.append(_face(float(certain[0]), mean[:2].clip(0, 1), mean[2:]))
     return tuple(found)
 
 
@@ -156,6 +163,8 @@ def _is_doubtful(face: Face) -> bool:
 
 
 def _distinct(faces: list[Face]) -> tuple[Face, ...]:
+    if len(faces) < 2:
+        return tuple(faces)
     boxes = array([face.box for face in faces]).reshape(-1, 4)
     scores = array([face.score for face in faces])
     return tuple(faces[group[0]] for group in groups(boxes, scores, SAME_FACE))

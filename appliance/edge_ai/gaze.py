@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from math import atan2
+from math import atan2, hypot
 
 import numpy as np
 
-from appliance.edge_ai.picture import Floats, Picture
+from appliance.edge_ai.picture import Bytes, Floats
 from appliance.edge_ai.ports import Model
 from appliance.edge_ai.turned import TurnedSquare
 
@@ -27,19 +27,19 @@ class IrisGaze:
     def __init__(self, iris: Model) -> None:
         self._iris = iris
 
-    def of(self, picture: Picture, mesh: Floats) -> float:
-        """Mean of both eyes, -1 (the irises at the picture's left) to 1, for a mesh (468, 3) in pixels."""
-        right, left = (self._eye(picture, mesh[a], mesh[b], mirrored=n == 1) for n, (a, b) in enumerate(EYES))
-        return round(float(np.clip((right + left) / 2, -1, 1)), 3)
+    def of(self, rgb: Bytes, mesh: Floats) -> float:
+        """Mean of both eyes, -1 (the irises at the picture's left) to 1, for a mesh (468, 3) in pixels of `rgb`."""
+        right, left = (self._eye(rgb, mesh[a], mesh[b], mirrored=n == 1) for n, (a, b) in enumerate(EYES))
+        return round(min(1.0, max(-1.0, (right + left) / 2)), 3)
 
-    def _eye(self, picture: Picture, start: Floats, end: Floats, mirrored: bool) -> float:
+    def _eye(self, rgb: Bytes, start: Floats, end: Floats, mirrored: bool) -> float:
         """The model knows the person's right eye; the other is shown to it in a mirror."""
-        (x, y, _), (width, rise, _) = ((start + end) / 2).tolist(), (end - start).tolist()
-        square = TurnedSquare(x, y, REGION * float(np.hypot(width, rise)), atan2(rise, width))
-        cut = square.rgb(picture, SIDE_PX).astype(np.float32) * np.float32(1 / 255)
-        outputs = {
-            output.size: output.ravel() for output in self._iris.run((cut[:, ::-1] if mirrored else cut)[None])
-        }
+        (left, top, _), (right, bottom, _) = start.tolist(), end.tolist()
+        width, rise = right - left, bottom - top
+        square = TurnedSquare((left + right) / 2, (top + bottom) / 2, REGION * hypot(width, rise), atan2(rise, width))
+        cut = square.part(rgb, SIDE_PX)
+        np.multiply(cut[:, ::-1] if mirrored else cut, np.float32(1 / 255), out=self._iris.room()[0])
+        outputs = {output.size: output.ravel() for output in self._iris.run()}
         place = _place(outputs[IRIS_VALUES][0], outputs[CONTOUR_VALUES].reshape(-1, 3)[[OUTER, INNER], 0])
         return -place if mirrored else place
 

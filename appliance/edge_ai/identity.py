@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import cv2
 import numpy as np
 
@@ -92,6 +94,12 @@ def mean_of(embeddings: list[Floats]) -> Floats:
     return np.asarray(mean / np.linalg.norm(mean), np.float32)
 
 
+def eyes_px(picture: Picture, face: Face) -> float:
+    """Distance of the eyes in pixels."""
+    points = points_px(picture, face)
+    return float(np.hypot(*(points[LEFT_EYE] - points[RIGHT_EYE])))
+
+
 def is_well_placed(picture: Picture, face: Face) -> bool:
     """Whether a face is large enough and turned little enough to tell people apart."""
     if len(face.points) <= MOUTH:
@@ -107,14 +115,32 @@ def is_well_placed(picture: Picture, face: Face) -> bool:
     return aside <= TURNED_ASIDE and MOUTH_BELOW[0] <= below <= MOUTH_BELOW[1]
 
 
-def is_clear(cut: Bytes) -> bool:
-    """Whether a cut-out face has light, contrast and detail enough."""
+class Clearness(NamedTuple):
+    """How much of a face can be seen; see the limits above for units and usual values."""
+
+    light: float
+    contrast: float
+    detail: float
+
+
+def clearness(cut: Bytes) -> Clearness:
+    """Light, contrast and detail of a cut-out face."""
     luma = cv2.cvtColor(cut, cv2.COLOR_RGB2GRAY)[INSIDE]
     small = cv2.resize(luma, (DETAIL_SIDE_PX,) * 2, interpolation=cv2.INTER_AREA).astype(np.float32)
     contrast = float(small.std())
-    if contrast < LEAST_CONTRAST or float(small.mean()) < LEAST_LIGHT:
-        return False
-    return float(cv2.Laplacian(small, cv2.CV_32F).var()) / contrast**2 >= LEAST_DETAIL
+    detail = float(cv2.Laplacian(small, cv2.CV_32F).var()) / contrast**2 if contrast else 0.0
+    return Clearness(float(small.mean()), contrast, detail)
+
+
+def is_lit(clear: Clearness) -> bool:
+    """Whether a face has light and contrast enough."""
+    return clear.contrast >= LEAST_CONTRAST and clear.light >= LEAST_LIGHT
+
+
+def is_clear(cut: Bytes) -> bool:
+    """Whether a cut-out face has light, contrast and detail enough."""
+    clear = clearness(cut)
+    return is_lit(clear) and clear.detail >= LEAST_DETAIL
 
 
 def nearest(faces: tuple[Face, ...]) -> tuple[Face, ...]:

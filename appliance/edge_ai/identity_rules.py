@@ -19,6 +19,8 @@ STRANGERS_LIKENESS = 0.32
 
 def rules_of(policy: Policy, models: dict[str, str]) -> list[FlagRule]:
     """A fresh rule for one session. `models` is the SHA-256 of each model by its name."""
+    if not policy.identity:
+        return []
     used = {name: models[name] for name in (FACES, IDENTITY) if name in models}
     look = partial(different_person, policy.sizes)
     return [FlagRule(FlagKind.DIFFERENT_PERSON, policy.rules.different_person, look, models=used)]

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from appliance.edge_ai.boxes import Places, best_of_each_class, middle
-from appliance.edge_ai.picture import WHOLE, Floats, Picture, Region, array, letterbox, square_around
+from appliance.edge_ai.picture import WHOLE, Bytes, Floats, Picture, Placement, Region, array, put_into, square_around
 from appliance.edge_ai.ports import Model, Stored
+from appliance.edge_ai.views import AS_IT_IS
 from proctoring.observation import Box, Item, area, height, overlap
 
 SIDE_PX = 416
@@ -16,6 +17,10 @@ PERSON = "person"
 
 # A box's side is a distribution over 0..10 strides (generalised focal loss, arXiv 2006.04388): its mean counts.
 STEPS = np.arange(11, dtype=np.float32)
+OUTWARDS = array([-1, -1, 1, 1])
+
+# No box, no score, no class.
+NONE = (array([]).reshape(0, 4), array([]), np.empty(0, np.intp))
 
 # In the order of the network's outputs.
 COCO = (
@@ -51,23 +56,39 @@ DOUBT_LOOKS = 2
 # Where the closer look goes until a person was seen.
 LOWER_MIDDLE: Box = (0.25, 0.15, 0.75, 0.98)
 
-# A still has no next frame that could agree, and time enough: the largest squares at both ends and in the middle are
-# looked at as well, which makes things a third larger at 4:3 and three quarters at 16:9. The best look counts. A
-# phone on a labelled desk has 0.44 or more there, where one look at the whole gave 0.27; what is no phone has 0.36
-# at the most (104 photos).
-SQUARES_ALONG = (0.0, 0.5, 1.0)
-ALMOST_SQUARE = 1.1
 
-# From which score on a still shows a thing. NanoDet is unsure of closed and pale laptops, so theirs is lower.
-STILL_FROM = 0.4
-STILL_FROM_OF = {"laptop": 0.32}
+class NanoDet:
+    """The network and how it is asked."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def look(self, picture: Picture, region: Region, floor: float, tone: Bytes = AS_IT_IS) -> list[Item]:
+        """What there is in a region at or above `floor`, 0..1, in shares of the picture.
+
+        `tone` gives each of the 256 values another.
+        """
+        placement = self._show(picture, region, tone)
+        boxes, scores, classes = decoded(self._model.stored(), floor)
+        kept = best_of_each_class(boxes, scores, classes, SAME_THING)
+        corners = placement.to_picture(boxes[kept].reshape(-1, 2, 2)).clip(0, 1).reshape(-1, 4)
+        found = zip(classes[kept].tolist(), scores[kept].tolist(), corners.tolist(), strict=True)
+        return [Item(LABELS[name], round(score, 4), tuple(box)) for name, score, box in found]
+
+    def _show(self, picture: Picture, region: Region, tone: Bytes) -> Placement:
+        """Paints straight into the network's memory."""
+        room = self._model.room()[0]
+        placement = put_into(room, picture, region)
+        if tone is not AS_IT_IS:
+            room[:] = tone[room]
+        return placement
 
 
 class NanoDetItems:
-    """The detector. Whatever scores below `floor`, 0..1, is not reported."""
+    """The detector of a session. Whatever scores below `floor`, 0..1, is not reported."""
 
     def __init__(self, model: Model, floor: float = FLOOR) -> None:
-        self._model = model
+        self._network = NanoDet(model)
         self._floor = floor
         self._candidate = LOWER_MIDDLE
 
@@ -77,20 +98,14 @@ class NanoDetItems:
         self._candidate = max((item.box for item in whole if item.label == PERSON), key=area, default=self._candidate)
         closer = self._look(picture, hands_and_desk(self._candidate, picture.shape))
         # Inside the closer look a person is cut into parts: persons come from the whole picture alone.
-        found = _distinct([*whole, *(item for item in closer if item.label != PERSON)])
+        found = distinct([*whole, *(item for item in closer if item.label != PERSON)])
         return self._confirmed(picture, found)
-
-    def find_in_still(self, picture: Picture) -> tuple[Item, ...]:
-        """Every thing and person in a picture that stands by itself, the most certain first."""
-        looks = [self._look(picture, region) for region in (WHOLE, *squares(picture.shape))]
-        parts = [item for look in looks[1:] for item in look if item.label != PERSON]
-        return _distinct([*looks[0], *parts])
 
     def _confirmed(self, picture: Picture, found: tuple[Item, ...]) -> tuple[Item, ...]:
         doubted = [item for item in found if item.label in DOUBTED and item.score >= DOUBT_FROM][:DOUBT_LOOKS]
         sure = [item for item in found if item not in doubted]
         second = [self._second_look(picture, item) for item in doubted]
-        return _distinct([*sure, *(item for item in second if item)])
+        return distinct([*sure, *(item for item in second if item)])
 
     def _second_look(self, picture: Picture, item: Item) -> Item | None:
         size = max(height(item.box), (item.box[2] - item.box[0]) * picture.shape)
@@ -102,12 +117,7 @@ class NanoDetItems:
         return again and Item(item.label, round((item.score + again.score) / 2, 4), again.box)
 
     def _look(self, picture: Picture, region: Region) -> list[Item]:
-        square, placement = letterbox(picture, SIDE_PX, region)
-        boxes, scores, classes = decoded(self._model.stored(square[None]), self._floor)
-        kept = best_of_each_class(boxes, scores, classes, SAME_THING)
-        corners = placement.to_picture(boxes[kept].reshape(-1, 2, 2)).clip(0, 1).reshape(-1, 4)
-        found = zip(classes[kept].tolist(), scores[kept].tolist(), corners.tolist(), strict=True)
-        return [Item(LABELS[name], round(score, 4), tuple(box)) for name, score, box in found]
+        return self._network.look(picture, region, self._floor)
 
 
 def hands_and_desk(candidate: Box, shape: float) -> Region:
@@ -117,20 +127,6 @@ def hands_and_desk(candidate: Box, shape: float) -> Region:
     return square_around(x, candidate[3] + CLOSER_MARGIN * side - side / 2, side, shape)
 
 
-def squares(shape: float) -> tuple[Region, ...]:
-    """The largest squares at both ends of a picture and in its middle; none where it is almost a square itself."""
-    if max(shape, 1 / shape) < ALMOST_SQUARE:
-        return ()
-    wide, tall = min(1.0, 1 / shape), min(1.0, shape)
-    corners = [((1 - wide) * along, (1 - tall) * along) for along in SQUARES_ALONG]
-    return tuple(Region(left, top, left + wide, top + tall) for left, top in corners)
-
-
-def shows(item: Item) -> bool:
-    """Whether a still shows this thing, as far as anyone can tell."""
-    return item.score >= STILL_FROM_OF.get(item.label, STILL_FROM)
-
-
 def decoded(outputs: list[Stored], floor: float) -> tuple[Floats, Floats, Places]:
     """Boxes (n, 4) in pixels of the square, scores (n,) and class numbers (n,) at or above `floor`.
 
@@ -138,32 +134,38 @@ def decoded(outputs: list[Stored], floor: float) -> tuple[Floats, Floats, Places
     """
     sides = {output.values.shape[1]: output for output in outputs if output.values.shape[-1] == 4 * len(STEPS)}
     scores = [output for output in outputs if output.values.shape[-1] == len(LABELS)]
-    found = [_decoded_at(level, sides[level.values.shape[1]], floor) for level in scores]
+    levels = [_decoded_at(level, sides[level.values.shape[1]], floor) for level in scores]
+    found = [level for level in levels if level is not None]
+    if len(found) < 2:
+        return found[0] if found else NONE
     boxes, certain, classes = (np.concatenate(parts) for parts in zip(*found, strict=True))
     return boxes, certain, classes
 
 
-def _is_same(again: Item, item: Item) -> bool:
-    return again.label == item.label and overlap(again.box, item.box) >= SEEN_AGAIN
-
-
-def _distinct(items: list[Item]) -> tuple[Item, ...]:
+def distinct(items: list[Item]) -> tuple[Item, ...]:
+    """Each thing once, the most certain first, where several looks saw it."""
     boxes = array([item.box for item in items]).reshape(-1, 4)
     scores = array([item.score for item in items])
     classes = np.array([LABELS.index(item.label) for item in items], np.intp)
     return tuple(items[place] for place in best_of_each_class(boxes, scores, classes, SAME_THING))
 
 
-def _decoded_at(scores: Stored, sides: Stored, floor: float) -> tuple[Floats, Floats, Places]:
+def _is_same(again: Item, item: Item) -> bool:
+    return again.label == item.label and overlap(again.box, item.box) >= SEEN_AGAIN
+
+
+def _decoded_at(scores: Stored, sides: Stored, floor: float) -> tuple[Floats, Floats, Places] | None:
     _, rows, columns, labels = scores.values.shape
     stride = np.float32(SIDE_PX / rows)
     certain = scores.values.ravel()
     places = np.flatnonzero(certain >= scores.lowest(floor))
+    if not len(places):
+        return None
     cells, classes = np.divmod(places, labels)
+    down, across = np.divmod(cells, columns)
     kept = sides.numbers(sides.values.reshape(rows * columns, -1)[cells])
-    distances = _means(kept.reshape(-1, 4, len(STEPS))) * stride
-    centre = (np.stack([cells % columns, cells // columns], axis=1).astype(np.float32) + np.float32(0.5)) * stride
-    boxes = np.concatenate([centre - distances[:, :2], centre + distances[:, 2:]], axis=1)
+    centre = array([across, down, across, down]).T + np.float32(0.5)
+    boxes = (centre + _means(kept.reshape(-1, 4, len(STEPS))) * OUTWARDS) * stride
     return boxes, scores.numbers(certain[places]), classes
 
 

@@ -55,10 +55,10 @@ class Placement(NamedTuple):
 
     def to_picture(self, points: Floats) -> Floats:
         """Points in pixels of the square, shape (..., 2), as shares of the whole picture."""
-        inside = (points - array([self.left_px, self.top_px])) / array([self.width_px, self.height_px])
-        region = self.region
-        span = array([region.right - region.left, region.bottom - region.top])
-        shares: Floats = inside * span + array([region.left, region.top])
+        left, top, right, bottom = self.region
+        across, down = (right - left) / self.width_px, (bottom - top) / self.height_px
+        shares: Floats = points * array([across, down])
+        shares += array([left - across * self.left_px, top - down * self.top_px])
         return shares
 
 
@@ -103,14 +103,24 @@ class Picture:
         Averaging keeps a phone of a few pixels from falling between the samples, and by halves it is some twenty
         times as fast as by any other share; less than a half is left to interpolation.
         """
-        return Picture(halved(self.luma), halved(self.blue), halved(self.red))
+        return Picture(self.grey(self.width // 2), halved(self.blue), halved(self.red))
 
     def grey(self, width: int) -> Bytes:
         """The luma, halved until it is at most `width` wide."""
-        return self.luma if self.width <= width else self.half.grey(width)
+        greys = self._greys
+        while greys[-1].shape[1] > width:
+            greys.append(halved(greys[-1]))
+        return next(grey for grey in greys if grey.shape[1] <= width)
+
+    @cached_property
+    def _greys(self) -> list[Bytes]:
+        """The luma, its half, and so on, as far as anybody asked: light and scene have no use for colours."""
+        return [self.luma]
 
     def cut(self, region: Region) -> Picture:
         """The part of the picture inside `region`, on even pixels; a view, nothing is copied."""
+        if region == WHOLE:
+            return self
         left, right = (_even(share * self.width) for share in (region.left, region.right))
         top, bottom = (_even(share * self.height) for share in (region.top, region.bottom))
         half = np.s_[top // 2 : bottom // 2, left // 2 : right // 2]
@@ -118,12 +128,27 @@ class Picture:
 
     def rgb(self, width: int, height: int) -> Bytes:
         """The picture as RGB of shape (height, width, 3), both even; the colours of BT.601, video range."""
+        room = np.empty((height, width, 3), np.uint8)
+        self.paint(room)
+        return room
+
+    def paint(self, room: Bytes) -> None:
+        """The same into an array (height, width, 3), or a part of one."""
+        height, width, _ = room.shape
         if 2 * width <= self.width and 2 * height <= self.height:
-            return self.half.rgb(width, height)
-        quarter = (width // 2, height // 2)
-        planes = [_resized(self.luma, (width, height)), _resized(self.blue, quarter), _resized(self.red, quarter)]
-        stacked = np.concatenate([plane.ravel() for plane in planes]).reshape(height * 3 // 2, width)
-        return np.asarray(cv2.cvtColor(stacked, cv2.COLOR_YUV2RGB_I420), np.uint8)
+            self.half.paint(room)
+            return
+        stacked, (luma, blue, red) = planes_for(width, height)
+        for plane, small in ((self.luma, luma), (self.blue, blue), (self.red, red)):
+            cv2.resize(plane, small.shape[::-1], dst=small, interpolation=cv2.INTER_LINEAR)
+        cv2.cvtColor(stacked, cv2.COLOR_YUV2RGB_I420, dst=room)
+
+
+def planes_for(width: int, height: int) -> tuple[Bytes, tuple[Bytes, Bytes, Bytes]]:
+    """Room for an I420 picture as OpenCV takes it, (height * 3 / 2, width), and its three planes, views of it."""
+    stacked = np.empty((height * 3 // 2, width), np.uint8)
+    blue, red = stacked[height:].reshape(2, height // 2, width // 2)
+    return stacked, (stacked[:height], blue, red)
 
 
 def from_i420(data: bytes | memoryview, width: int, height: int) -> Picture:
@@ -148,21 +173,24 @@ def from_rgb(rgb: Bytes) -> Picture:
 
 def letterbox(picture: Picture, side: int, region: Region = WHOLE) -> tuple[Bytes, Placement]:
     """The region in the middle of a black square of `side` pixels, RGB (side, side, 3), and where it lies there."""
-    part = picture.cut(region)
+    square = np.empty((side, side, 3), np.uint8)
+    return square, put_into(square, picture, region)
+
+
+def put_into(square: Bytes, picture: Picture, region: Region = WHOLE) -> Placement:
+    """Paints the region into the middle of a square (side, side, 3), black beside it; where it lies there."""
+    part, side = picture.cut(region), square.shape[0]
     scale = side / max(part.width, part.height)
     width, height = (max(2, _even(length * scale)) for length in (part.width, part.height))
     left, top = (side - width) // 2, (side - height) // 2
-    square = np.zeros((side, side, 3), np.uint8)
-    square[top : top + height, left : left + width] = part.rgb(width, height)
-    return square, Placement(region, left, top, width, height)
+    if min(width, height) < side:
+        square.fill(0)
+    part.paint(square[top : top + height, left : left + width])
+    return Placement(region, left, top, width, height)
 
 
 def _even(length: float) -> int:
     return 2 * round(length / 2)
-
-
-def _resized(plane: Bytes, size: tuple[int, int]) -> Bytes:
-    return np.asarray(cv2.resize(plane, size, interpolation=cv2.INTER_LINEAR), np.uint8)
 
 
 def halved(plane: Bytes) -> Bytes:

@@ -1,8 +1,8 @@
 """What the picture as a whole does: whether the camera still looks where it did, and whether the picture lives.
 
-The background of the start view is kept as ORB features (Rublee et al. 2011) and found again once a second; people
-are left out on both sides, for they move and the camera does not. What shows another place altogether has no shift
-that could be measured and says nothing here.
+The background of the start view is kept as ORB features (Rublee et al. 2011) and looked for again once a second
+where anything has changed; people are left out on both sides, for they move and the camera does not. What shows
+another place altogether has no shift that could be measured and says nothing here.
 """
 
 from __future__ import annotations
@@ -18,10 +18,17 @@ from appliance.edge_ai.objects import PERSON
 from appliance.edge_ai.picture import Bytes, Floats, Picture, array
 from proctoring.observation import Box, Face, Item, Point, Scene
 
-# Finding the background again costs some 4 ms, and a camera that was moved stays moved.
+# Finding the background again costs some 2 ms, and a camera that was moved stays moved.
 SHIFT_EVERY_MS: Final = 1000
 BACKGROUND_PX: Final = 400
 FEATURES: Final = 300
+
+# A moved camera sees its background at the same size, or nearly: four levels reach a factor of 1.7.
+LEVELS: Final = 4
+
+# A background is the one that was compared last while no more of it than this share has changed by more than a step
+# of MOTION_STEP: a camera that moved by a tenth changes all edges.
+UNCHANGED: Final = 0.01
 
 # Descriptors of 256 bits; unrelated ones differ in half of them.
 SAME_FEATURE: Final = 50
@@ -35,8 +42,9 @@ ALIKE_PX: Final = 3.0
 MOTION_PX: Final = 160
 MOTION_STEP: Final = 12
 
-# Every fourth row is enough to tell two pictures of a live sensor apart.
+# Every fourth row is enough to tell two pictures of a live sensor apart, and mostly a few of those.
 ROWS: Final = np.s_[::4]
+FEW: Final = np.s_[::16]
 
 
 class SceneWatch:
@@ -83,9 +91,13 @@ class Stillness:
     def lasts_ms(self, luma: Bytes, at_ms: int) -> int:
         """Since when nothing has changed, as of now: 0 for a picture that differs from the one before."""
         rows = luma[ROWS]
-        if self._rows is None or not np.array_equal(rows, self._rows):
+        if self._rows is None or not _is_same(rows, self._rows):
             self._rows, self._since_ms = rows.copy(), at_ms
         return at_ms - self._since_ms
+
+
+def _is_same(rows: Bytes, others: Bytes) -> bool:
+    return np.array_equal(rows[FEW], others[FEW]) and np.array_equal(rows, others)
 
 
 class Motion:
@@ -109,17 +121,32 @@ class Features(NamedTuple):
     descriptors: NDArray[np.uint8]
 
 
+class Compared(NamedTuple):
+    """A view that was compared with the start: its luma, where no people were, and how far it had moved."""
+
+    grey: Bytes
+    mask: Bytes
+    shift: float | None
+
+
 class Background:
     """The first view with enough in it, people left out, and how far it has moved since."""
 
     def __init__(self) -> None:
-        self._orb = cv2.ORB.create(FEATURES, edgeThreshold=12, patchSize=24, fastThreshold=8)
+        self._orb = cv2.ORB.create(FEATURES, nlevels=LEVELS, edgeThreshold=12, patchSize=24, fastThreshold=8)
         self._matcher = cv2.BFMatcher(cv2.NORM_HAMMING, crossCheck=True)
         self._start: Features | None = None
+        self._last: Compared | None = None
 
     def shift(self, grey: Bytes, people: Sequence[Box]) -> float | None:
         """How far the view's middle has moved, in widths of the picture; None where too little is known again."""
-        seen = self._features(grey, people)
+        mask = without(people, grey)
+        if self._last is None or not is_unchanged(self._last, grey, mask):
+            self._last = Compared(grey, mask, self._compared(grey, mask))
+        return self._last.shift
+
+    def _compared(self, grey: Bytes, mask: Bytes) -> float | None:
+        seen = self._features(grey, mask)
         if seen is None:
             return None
         if self._start is None:
@@ -127,8 +154,8 @@ class Background:
         way = displacement(*self._known_again(self._start, seen), middle_of(grey))
         return None if way is None else round(way / grey.shape[1], 4)
 
-    def _features(self, grey: Bytes, people: Sequence[Box]) -> Features | None:
-        points, descriptors = self._orb.detectAndCompute(grey, without(people, grey))
+    def _features(self, grey: Bytes, mask: Bytes) -> Features | None:
+        points, descriptors = self._orb.detectAndCompute(grey, mask)
         if len(points) < ENOUGH:
             return None
         return Features(array([point.pt for point in points]), np.asarray(descriptors, np.uint8))
@@ -137,6 +164,14 @@ class Background:
         pairs = self._matcher.match(start.descriptors, seen.descriptors)
         same = [pair for pair in pairs if pair.distance <= SAME_FEATURE]
         return start.points[[pair.queryIdx for pair in same]], seen.points[[pair.trainIdx for pair in same]]
+
+
+def is_unchanged(last: Compared, grey: Bytes, mask: Bytes) -> bool:
+    """Whether a view is the one that was compared, but for people on either."""
+    if grey.shape != last.grey.shape:
+        return False
+    steps = cv2.bitwise_and(cv2.absdiff(grey, last.grey), cv2.bitwise_and(mask, last.mask))
+    return int(np.count_nonzero(steps > MOTION_STEP)) <= UNCHANGED * steps.size
 
 
 def displacement(before: Floats, after: Floats, of: Point) -> float | None:

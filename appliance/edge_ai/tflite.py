@@ -29,11 +29,10 @@ class ModelUnusable(DeskproctorError, ValueError):
 class TFLiteRuntime:
     """Loads TFLite files with the library called `library`, or the first one that is installed."""
 
-    def __init__(self, library: str | None = None, threads: int = 1) -> None:
-        """`threads` is how many CPU threads one run may use. Raises `RuntimeMissing`."""
+    def __init__(self, library: str | None = None) -> None:
+        """Raises `RuntimeMissing`."""
         self._library, module = _import([library] if library else list(LIBRARIES))
         self._interpreter: Any = module.Interpreter
-        self._threads = threads
 
     @property
     def name(self) -> str:
@@ -41,10 +40,10 @@ class TFLiteRuntime:
         package = LIBRARIES.get(self._library, self._library)
         return f"{package} {importlib.metadata.version(package)}"
 
-    def load(self, path: Path) -> TFLiteModel:
-        """The network in the file at `path`. Raises `ModelUnusable`."""
+    def load(self, path: Path, threads: int = 1) -> TFLiteModel:
+        """The network in the file at `path`; one run may use so many CPU `threads`. Raises `ModelUnusable`."""
         try:
-            interpreter = self._interpreter(model_path=str(path), num_threads=self._threads)
+            interpreter = self._interpreter(model_path=str(path), num_threads=threads)
             interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
             raise ModelUnusable(f"{self.name} cannot load {path.name}: {error}. Run `make models`.") from error
@@ -62,13 +61,19 @@ class TFLiteModel:
             for detail in interpreter.get_output_details()
         ]
 
-    def run(self, batch: NDArray[Any]) -> list[Floats]:
-        """What the network says, whole numbers made into the numbers that they stand for."""
-        return [output.numbers(output.values) for output in self.stored(batch)]
+    def room(self) -> NDArray[Any]:
+        """The memory of the input; while somebody holds it, the library refuses to run."""
+        room: NDArray[Any] = self._interpreter.tensor(self._input)()
+        return room
 
-    def stored(self, batch: NDArray[Any]) -> list[Stored]:
+    def run(self, batch: NDArray[Any] | None = None) -> list[Floats]:
+        """What the network says, whole numbers made into the numbers that they stand for."""
+        return [output.numbers(output.values) if output.step else output.values for output in self.stored(batch)]
+
+    def stored(self, batch: NDArray[Any] | None = None) -> list[Stored]:
         """What the network says, as it holds it."""
-        self._interpreter.set_tensor(self._input, batch)
+        if batch is not None:
+            self._interpreter.set_tensor(self._input, batch)
         self._interpreter.invoke()
         return [Stored(self._interpreter.get_tensor(index), step, zero) for index, step, zero in self._outputs]
 

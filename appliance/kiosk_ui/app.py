@@ -20,6 +20,7 @@ from appliance.kiosk_ui.sheet import sheet, typed_number
 from appliance.kiosk_ui.sign_in import SignInForm, typed
 from appliance.runtime.custody_link import Custody, CustodyAway
 from proctoring import wire
+from proctoring.check_in import PhotoStep
 from proctoring.errors import Refused
 from proctoring.exam import Answer
 from proctoring.session import State
@@ -49,6 +50,7 @@ class Kiosk:
         self._extras: dict[Page, Callable[[View], dict[str, Any]]] = {
             Page.SIGN_IN: lambda view: {"form": SignInForm(walk_in=view.walk_in)},
             Page.NOTICE: lambda view: {"looked_for": words.looked_for(view.policy)},
+            Page.CAMERA: lambda view: {"photo": photo_news(view.photo)},
             Page.EXAM: self._paper,
             Page.RECORD: lambda _view: {"record": self._record()},
         }
@@ -119,8 +121,8 @@ class Kiosk:
         return self._render(Page.NOTICE, view, looked_for=words.looked_for(view.policy), error=missing), 422
 
     def finish_check(self) -> Shown:
-        """The candidate is content with their picture. No detector looks on before the exam."""
-        return self._then(wire.FinishCheck())
+        """The candidate is content with their picture; where faces are compared, a photo is taken now."""
+        return self._then(wire.FinishCheck(without_photo="without_photo" in request.form))
 
     def begin(self) -> Shown:
         """Starts the exam."""
@@ -180,7 +182,9 @@ class Kiosk:
             left_ms=view.left_ms,
             reason=view.reason,
             message=view.message,
+            trouble=view.trouble,
             called=view.called,
+            photo=photo_news(view.photo),
         )
 
     def received(self) -> Shown:
@@ -195,6 +199,11 @@ class Kiosk:
         if picture is None:
             abort(503)
         return Response(picture, mimetype="image/jpeg")
+
+
+def photo_news(step: PhotoStep) -> dict[str, Any]:
+    """What the camera page says of the photo, and whether it offers to go on without."""
+    return {"words": words.photo(step), "fault": step.fault is not None, "without": step.may_be_left_out}
 
 
 def make_app(reach: Reach, camera: Camera, host: str = "127.0.0.1") -> Flask:
@@ -213,8 +222,8 @@ def make_app(reach: Reach, camera: Camera, host: str = "127.0.0.1") -> Flask:
 def _add_routes(app: Flask, kiosk: Kiosk) -> None:
     app.add_url_rule("/", "now", kiosk.now)
     app.add_url_rule("/health", "health", lambda: "ok")
-    for page in Page:
-        app.add_url_rule(page.path, page.value, kiosk.shows(page))
+    for shown in (page for page in Page if page is not Page.AWAY):
+        app.add_url_rule(shown.path, shown.value, kiosk.shows(shown))
     steps = {
         Page.SIGN_IN: kiosk.sign_in,
         Page.NOTICE: kiosk.consent,
@@ -233,7 +242,7 @@ def _add_routes(app: Flask, kiosk: Kiosk) -> None:
 
 
 def _away(error: CustodyAway) -> Shown:
-    return render_template("away.html", page="away", view=None, reason=str(error)), 503
+    return render_template("away.html", page=Page.AWAY, view=None, reason=str(error)), 503
 
 
 def _refused(error: Refused) -> Shown:
@@ -241,7 +250,7 @@ def _refused(error: Refused) -> Shown:
     if request.method == "POST":
         flash(error.reason)
         return redirect("/")
-    return render_template("away.html", page="away", view=None, reason=error.reason), 409
+    return render_template("away.html", page=Page.AWAY, view=None, reason=error.reason), 409
 
 
 def _old_form(error: CSRFError) -> Shown:

@@ -21,6 +21,8 @@ class Page(StrEnum):
     EXAM = "exam"
     HANDED_IN = "handed_in"
     RECORD = "record"
+    AWAY = "away"
+    """Shown in place of any other while the recorder does not answer; it has no address."""
 
     @property
     def path(self) -> str:

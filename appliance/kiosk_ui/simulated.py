@@ -16,6 +16,7 @@ from appliance.runtime.clock import Clock, SystemClock
 from appliance.runtime.custody_link import CustodyAway, expect
 from appliance.runtime.frames import Frame, size
 from proctoring import wire
+from proctoring.check_in import PhotoFault, PhotoStep
 from proctoring.errors import Refused
 from proctoring.exam import Answer, Booking, Exam, check_answer
 from proctoring.flag import Flag
@@ -46,12 +47,15 @@ class SimulatedCamera:
 class SimulatedDesk:
     """Custody in memory, with a switch that takes it away. Any thread may use it.
 
-    It seals as soon as it is asked again after the exam's end, unless `seals` is switched off.
+    It seals as soon as it is asked again after the exam's end, unless `seals` is switched off. With `detectors` a
+    photo is waited for at check-in, which `photograph` gives.
     """
 
     def __init__(self, prepared: Prepare | None = None, clock: Clock | None = None) -> None:
         self.away = False
+        self.trouble = ""
         self.seals = True
+        self.detectors = False
         self.calls = 0
         self._prepared = prepared
         self._clock = clock or SystemClock()
@@ -66,6 +70,8 @@ class SimulatedDesk:
         self._booking: Booking | None = None
         self._signed_in: wire.SignIn | None = None
         self._consented = False
+        self._photo = PhotoStep()
+        self._photo_taken = False
         self._reason = self._message = ""
 
     # --- what custody is asked ---
@@ -121,7 +127,17 @@ class SimulatedDesk:
         return self._view()
 
     def _finish_check(self, request: wire.FinishCheck) -> View:
-        del request
+        if not (self.detectors and self._policy.identity) or self._now().state is not State.CHECKING_IN:
+            return self._pass_check()
+        if not request.without_photo:
+            attempt = self._photo.attempt + (not self._photo.wanted)
+            self._photo = PhotoStep(attempt=attempt, wanted=True)
+            return self._view()
+        if not self._photo.may_be_left_out:
+            raise Refused("photo_first", "Please let the camera take your photo first.")
+        return self._pass_check()
+
+    def _pass_check(self) -> View:
         view = self._move(Move.PASS_CHECK)
         return self._move(Move.ADMIT) if self._policy.mode is Mode.POST_REVIEW else view
 
@@ -154,6 +170,7 @@ class SimulatedDesk:
             recorded_ms=64_000,
             segments=32,
             receipted=self.receipted,
+            photo_taken=self._photo_taken,
             head_seq=40,
             head_hash="5f2c" * 16,
         )
@@ -187,6 +204,14 @@ class SimulatedDesk:
         """A person, or custody itself, takes a move."""
         with self._lock:
             self._move(move, reason)
+
+    def photograph(self, fault: PhotoFault | None = None) -> None:
+        """The detectors take the photo that is waited for, or say why they cannot."""
+        with self._lock:
+            self._photo = msgspec.structs.replace(self._photo, wanted=False, fault=fault)
+            if fault is None:
+                self._photo_taken = True
+                self._pass_check()
 
     def say(self, text: str) -> None:
         """The invigilator writes."""
@@ -226,6 +251,7 @@ class SimulatedDesk:
     def _view(self) -> View:
         prepared = self._prepared is not None
         empty = View(desk="desk-1", prepared=prepared, walk_in=self._walk_in, policy=self._policy)
+        empty = msgspec.structs.replace(empty, trouble=self.trouble)
         if self._session is None or self._booking is None:
             return empty
         return msgspec.structs.replace(
@@ -236,6 +262,7 @@ class SimulatedDesk:
             exam_title=self._exam().title,
             questions=len(self._exam().questions),
             consented=self._consented,
+            photo=self._photo,
             left_ms=self._left_ms(),
             reason=self._reason,
             message=self._message,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from proctoring.check_in import PhotoFault, PhotoStep
 from proctoring.flag import Flag, FlagKind
 from proctoring.policy import Policy
 
-NOTICE: Final = "2026-2"
+NOTICE: Final = "2026-4"
 """The version of templates/notice.html. It goes into the ledger with the consent: change it with the words."""
 
 SAW: Final = {
@@ -28,6 +29,18 @@ SAW: Final = {
     FlagKind.TOO_BRIGHT: "It was too bright for the camera to see well",
     FlagKind.BLURRED: "The camera's picture was not sharp",
     FlagKind.ANALYSIS_ABSENT: "The detectors did not work",
+}
+
+PHOTO: Final = {
+    PhotoFault.NO_FACE: "We cannot see your face. Sit in front of the camera, with light on your face.",
+    PhotoFault.SEVERAL_FACES: "We see more than one face. Only you should be in the picture, and no poster.",
+    PhotoFault.NOT_WHOLE: "We cannot see your whole face. Move towards the middle of the picture.",
+    PhotoFault.TOO_SMALL: "We cannot see your face well: it is far away. Come a little nearer to the camera.",
+    PhotoFault.TURNED_AWAY: "We cannot see your face well: it is turned away. Look straight at the screen.",
+    PhotoFault.TOO_DARK: "We cannot see your face well: it is too dark. Turn towards a lamp or a window.",
+    PhotoFault.UNCLEAR: "We cannot see your face well: the picture is not sharp. Look at the screen and keep still.",
+    PhotoFault.NO_PICTURE: "The camera gives no picture. Press “I need help”, or try again.",
+    PhotoFault.NOT_WORKING: "The program that takes the photo does not answer. Try again.",
 }
 
 MINUTE_S: Final = 60
@@ -73,6 +86,20 @@ def told(flag: Flag) -> str:
     return f"{what} from {clock(flag.started_ms)} to {until}."
 
 
+def photo(step: PhotoStep) -> str:
+    """How the photo stands: nothing before the first."""
+    if step.wanted:
+        return "Taking your photo. Look at the screen and keep still."
+    if step.fault is None:
+        return ""
+    if not step.may_be_left_out:
+        return f"{PHOTO[step.fault]} Then press the button again."
+    return (
+        f"{PHOTO[step.fault]} This did not work {step.attempt} times. You can go on without a photo: "
+        "that is not held against you. A person is told that there is none, and why."
+    )
+
+
 def looked_for(policy: Policy) -> list[str]:
     """What the detectors look for under this policy."""
     rules = policy.rules
@@ -81,7 +108,10 @@ def looked_for(policy: Policy) -> list[str]:
         (rules.face_absent.enabled, "your face is out of the picture for a while"),
         (rules.several_faces.enabled, "more than one face is near the camera"),
         (rules.second_person.enabled, "another person is near you"),
-        (rules.different_person.enabled, "the face in the picture is no longer the one that began the exam"),
+        (
+            rules.different_person.enabled and policy.identity,
+            "the face in the picture is not the one of your check-in",
+        ),
         (rules.looking_away.enabled, "you look away from the screen for longer than a glance"),
         (rules.talking.enabled, "you seem to be talking"),
         (rules.left_seat.enabled, "you seem to have left your seat"),

@@ -21,6 +21,10 @@ class CustodyAway(DeskproctorError, ConnectionError):
     """Custody does not answer. Hold what you have and ask again."""
 
 
+class DiskFails(CustodyAway):
+    """Custody answers, but its disk does not take what it should keep. Hold it and ask again."""
+
+
 class Custody(Protocol):
     """The authority over the session, as the other processes see it."""
 
@@ -69,7 +73,7 @@ def expect(reply: object, answer: type[R]) -> R:
     """`reply`, if it is an `answer`. A Denied raises Refused; where the disk is at fault, CustodyAway."""
     if isinstance(reply, Denied):
         if reply.code == STORAGE:
-            raise CustodyAway(reply.reason)
+            raise DiskFails(reply.reason)
         raise Refused(reply.code, reply.reason)
     if not isinstance(reply, answer):
         raise WireError(f"Expected {answer.__name__}, got {type(reply).__name__}")

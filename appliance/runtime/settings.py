@@ -1,7 +1,7 @@
 """A desk's settings: one TOML file, a few lines for the desk and a table per process.
 
 desk = "desk-1"
-run_dir = "/run/deskproctor"        # sockets; memory-backed
+run_dir = "/run/deskproctor"        # sockets, and segments that are not sealed yet; memory-backed
 data_dir = "/var/lib/deskproctor"   # evidence
 
 [capture]
@@ -35,6 +35,10 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     desk: str
     run_dir: Path
     data_dir: Path
+    incoming_dir: Path | None = None
+    """Where capture writes what is not sealed yet: memory-backed. None is `incoming` below `run_dir`."""
+    incoming_on_disk: bool = False
+    """Whether that folder may lie on a disk all the same, where plain video can be read from it later."""
 
     def socket(self, name: str) -> str:
         """The address of one of the desk's local sockets."""
@@ -44,6 +48,12 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
         """A folder below the data folder, made if need be."""
         path = self.data_dir / name
         path.mkdir(mode=0o750, parents=True, exist_ok=True)
+        return path
+
+    def incoming(self) -> Path:
+        """The folder of segments that are not sealed yet, made if need be."""
+        path = self.incoming_dir or self.run_dir / "incoming"
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
         return path
 
 

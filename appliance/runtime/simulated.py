@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from appliance.runtime.custody_link import expect
-from proctoring.wire import Done, Message, Saved, View
+from proctoring.wire import CheckInPhoto, Done, Message, Saved, View
 
 R = TypeVar("R", bound=Message)
 
@@ -44,4 +44,6 @@ class SimulatedCustody:
     def _default(self, answer: type[Message]) -> Message:
         if answer is Saved:
             return Saved(seq=len(self.asked))
+        if answer is CheckInPhoto:
+            return CheckInPhoto(jpeg=None)
         return self.current if answer is View else Done()

@@ -1,6 +1,7 @@
 """The desk's local sockets: ask and answer, tell and listen. The only file that imports ZeroMQ.
 
-A listener keeps the newest message alone, so that a slow reader never holds up a writer and never sees old news.
+A listener keeps the newest message alone, so that a slow reader never holds up a writer and never sees old news; or,
+where messages follow each other, a bounded row of them.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ class _Socket:
     def close(self) -> None:
         """Gives the socket back; unsent messages are dropped."""
         self._socket.close()
+
+    def _hold(self, limit: int, held: int) -> None:
+        self._socket.setsockopt(*((zmq.CONFLATE, 1) if held == 1 else (limit, held)))
 
     def __enter__(self) -> Self:
         return self
@@ -72,26 +76,27 @@ class Answerer(_Socket):
 
 
 class Teller(_Socket):
-    """Tells everyone who listens; nobody listening is fine."""
+    """Tells everyone who listens; nobody listening is fine. `held` messages wait for each."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, held: int = 1) -> None:
         super().__init__(zmq.PUB)
-        self._socket.setsockopt(zmq.CONFLATE, 1)
+        self._hold(zmq.SNDHWM, held)
         self._socket.bind(address)
         self._lock = threading.Lock()
 
     def tell(self, news: bytes) -> None:
-        """Offers the newest message; what a listener has not read yet is replaced."""
+        """Offers the newest message. What a listener has not read yet is replaced; where more are held, what finds no
+        room is lost."""
         with self._lock:
             self._socket.send(news)
 
 
 class Listener(_Socket):
-    """Hears the newest message only. One thread only."""
+    """Hears the newest message only, or up to `held` in their order. One thread only."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, held: int = 1) -> None:
         super().__init__(zmq.SUB)
-        self._socket.setsockopt(zmq.CONFLATE, 1)
+        self._hold(zmq.RCVHWM, held)
         self._socket.setsockopt(zmq.SUBSCRIBE, b"")
         self._socket.setsockopt(zmq.RECONNECT_IVL, 20)
         self._socket.setsockopt(zmq.RECONNECT_IVL_MAX, 200)

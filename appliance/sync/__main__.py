@@ -8,10 +8,11 @@ from appliance.runtime.clock import SystemClock
 from appliance.runtime.custody_link import CustodyLink
 from appliance.runtime.life import Life, StopSignal
 from appliance.runtime.settings import load
-from appliance.sync.http import HttpStore
+from appliance.sync.http import HttpStore, HttpTimes
 from appliance.sync.presence import DeskPresence, next_run
 from appliance.sync.service import Sync
 from appliance.sync.settings import SyncSettings, check_private
+from appliance.sync.timing import TimeWatch
 from appliance.sync.uploads import Uploader
 from messaging.mqtt import MqttBus
 from proctoring.fact import Part
@@ -25,7 +26,8 @@ def main() -> None:
     stop, clock, custody = StopSignal(), SystemClock(), CustodyLink(desk)
     presence = DeskPresence(desk.desk, next_run(desk.folder("sync") / "run", clock), clock)
     bus = MqttBus(settings.broker, f"desk-{desk.desk}", presence.will)
-    sync = Sync(desk.desk, custody, bus, Uploader(HttpStore(settings), clock), presence, clock)
+    uploader, time = Uploader(HttpStore(settings), clock), TimeWatch(HttpTimes(settings), clock)
+    sync = Sync(desk.desk, custody, bus, uploader, presence, clock, time)
     with Life(desk, Part.SYNC, custody, stop) as life:
         sync.start()
         while life.goes_on:

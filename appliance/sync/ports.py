@@ -21,6 +21,13 @@ class Put(StrEnum):
     NO_FILE = "the segment's file cannot be read on this desk: check the disk"
 
 
+class ServerTimes(Protocol):
+    """Who tells the server's time."""
+
+    def times(self) -> tuple[int, int] | None:
+        """When the question came there and when the answer left, in ms since 1970; None without an answer."""
+
+
 class SegmentStore(Protocol):
     """Where the bytes of segments go."""
 

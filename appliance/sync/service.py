@@ -12,6 +12,7 @@ from appliance.runtime.custody_link import Custody, CustodyAway
 from appliance.sync.orders import carry_out
 from appliance.sync.outbox import FactsOutbox, Window, fitting
 from appliance.sync.presence import DeskPresence
+from appliance.sync.timing import TimeWatch
 from appliance.sync.uploads import Uploader
 from messaging.ports import Bus, BusFull
 from proctoring.errors import Refused
@@ -29,6 +30,7 @@ from proctoring.wire import (
     Receipt,
     Remote,
     TakeReceipt,
+    TakeTime,
     desk_topic,
 )
 
@@ -46,8 +48,17 @@ class Sync:
     """One desk's facts, bytes and orders. `step` does all there is to do; nothing it meets is lost."""
 
     def __init__(
-        self, desk: str, custody: Custody, bus: Bus, uploader: Uploader, presence: DeskPresence, clock: Clock
+        self,
+        desk: str,
+        custody: Custody,
+        bus: Bus,
+        uploader: Uploader,
+        presence: DeskPresence,
+        clock: Clock,
+        time: TimeWatch,
     ) -> None:
+        self._time = time
+        self._measured: TakeTime | None = None
         self._desk = desk
         self._custody = custody
         self._bus = bus
@@ -66,14 +77,17 @@ class Sync:
         for topic in (desk_topic(self._desk, "orders"), desk_topic(self._desk, "receipts"), HOST_TOPIC):
             self._bus.subscribe(topic, self._arrived)
         self._bus.on_connected(self._presence.connected)
+        self._bus.on_connected(self._time.ask)
         self._bus.start()
         self._uploader.start()
+        self._time.start()
 
     def step(self) -> None:
         """One round. What custody is needed for waits while it is away."""
         self._uploader.check()
         try:
             self._hear_view()
+            self._tell_time()
             self._take_arrivals()
             self._ask_outbox()
             if self._bus.connected:
@@ -90,6 +104,7 @@ class Sync:
             self._bus.publish(self._presence.topic, self._presence.offline(), retain=True)
         self._bus.close()
         self._uploader.close()
+        self._time.close()
 
     def _arrived(self, topic: str, message: Remote) -> None:
         try:
@@ -109,6 +124,13 @@ class Sync:
             self._outbox.learn(view.session, view.head_seq, confirmed=0)
         else:
             self._outbox_due_ms = 0
+
+    def _tell_time(self) -> None:
+        """Before orders are taken: whether one comes too late is for the server's time to say."""
+        self._measured = self._time.news() or self._measured
+        if self._measured is not None:
+            self._custody.ask(self._measured, Done, PATIENCE_S)
+            self._measured = None
 
     def _take_arrivals(self) -> None:
         while not self._arrivals.empty():

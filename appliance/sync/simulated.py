@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 from appliance.sync.ports import Put
@@ -33,6 +34,8 @@ class SimulatedServer:
         """Facts messages by session, repeats included."""
         self.puts: Counter[str] = Counter()
         self.answers = True
+        self.time: Callable[[], tuple[int, int] | None] = lambda: None
+        """What `times` answers."""
         self.put_says: Put | None = None
         for what in ("facts", "presence", "outcomes"):
             bus.subscribe(desk_topic(EVERY_DESK, what), self._take)
@@ -47,6 +50,10 @@ class SimulatedServer:
             return Put.HASH_DIFFERS
         self.store(segment.sha256, data)
         return Put.STORED
+
+    def times(self) -> tuple[int, int] | None:
+        """See ServerTimes."""
+        return self.time()
 
     def store(self, sha256: str, data: bytes) -> None:
         """The bytes are durable; a ledger that names them gets its receipt."""

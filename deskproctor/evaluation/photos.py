@@ -62,19 +62,23 @@ def face_figures(sights: Iterable[Sight], threshold: float) -> dict[str, Any]:
     }
 
 
-def object_figures(sights: list[Sight], labels: Iterable[str], shipped: float) -> dict[str, Any]:
-    """For each label, by photo: precision and recall at each threshold; the shipped one also by folder and size."""
-    return {label: _figures_of(label, sights, shipped) for label in labels}
+def object_figures(sights: list[Sight], shipped: dict[str, float]) -> dict[str, Any]:
+    """For each label, by photo: precision and recall at each threshold; the shipped one also by folder and size.
+
+    `shipped` is the threshold of each label at which `detect` tells of it.
+    """
+    thresholds = sorted({*THRESHOLDS, *shipped.values()})
+    return {label: _figures_of(label, sights, least, thresholds) for label, least in shipped.items()}
 
 
-def _figures_of(label: str, sights: list[Sight], shipped: float) -> dict[str, Any]:
+def _figures_of(label: str, sights: list[Sight], shipped: float, thresholds: list[float]) -> dict[str, Any]:
     key = label.replace(" ", "_")
     asserted = [(sight, sight.labelled.labels[key]) for sight in sights if _is_bool(sight.labelled.labels.get(key))]
     small = [pair for pair in asserted if pair[1] and _is_small(pair[0].labelled, label)]
     folders = sorted({sight.labelled.folder for sight, _ in asserted})
     return {
         "shipped_threshold": shipped,
-        "thresholds": [_at(label, asserted, threshold) for threshold in sorted({*THRESHOLDS, shipped})],
+        "thresholds": [_at(label, asserted, threshold) for threshold in thresholds],
         "small": _at(label, small, shipped),
         "by_folder": {
             folder: _at(label, [pair for pair in asserted if pair[0].labelled.folder == folder], shipped)

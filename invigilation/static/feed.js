@@ -21,6 +21,15 @@ export function picture(alert) {
   return image;
 }
 
+function photo(alert) {
+  const image = document.createElement("img");
+  image.src = alert.photo;
+  image.alt = `Check-in photo at ${alert.desk}, to compare with`;
+  image.className = "photo";
+  image.width = image.height = 90;
+  return image;
+}
+
 function tag(text, kind = "") {
   const element = document.createElement("span");
   element.className = `tag ${kind}`;
@@ -51,14 +60,16 @@ function fill({ item, alert }) {
   item.querySelector(".seen-button").hidden = alert.seen;
 }
 
+function showPictures(box, alert) {
+  const pictures = [...(alert.thumbnail ? [picture(alert)] : []), ...(alert.photo ? [photo(alert)] : [])];
+  box.classList.toggle("none", pictures.length === 0);
+  box.replaceChildren(...(pictures.length ? pictures : ["No picture"]));
+}
+
 function build(alert) {
   const item = template.content.firstElementChild.cloneNode(true);
   const box = item.querySelector(".alert-picture");
-  if (alert.thumbnail) box.append(picture(alert));
-  else {
-    box.classList.add("none");
-    box.textContent = "No picture";
-  }
+  showPictures(box, alert);
   item.dataset.alert = alert.id;
   item.dataset.desk = alert.desk;
   item.dataset.raised = alert.raised_utc_ms;
@@ -120,7 +131,12 @@ export function takeAlert(alert) {
   say(`${alert.technical ? `${NOT_A_VIOLATION}: ` : ""}${alert.words}, at ${alert.desk}.`);
 }
 
-export const endAlert = (ended) => change(ended, { end_s: ended.end_s, peak_score: ended.peak_score });
+export function endAlert(ended) {
+  const { end_s, peak_score, thumbnail } = ended;
+  change(ended, { end_s, peak_score, ...(thumbnail ? { thumbnail } : {}) });
+  const entry = shown.get(keyOf(ended));
+  if (entry && thumbnail) showPictures(entry.item.querySelector(".alert-picture"), entry.alert);
+}
 export const seeAlert = (seen) => change(seen, { seen: true });
 
 for (const choice of document.querySelectorAll('input[name="show"]')) {

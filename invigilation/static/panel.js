@@ -30,12 +30,21 @@ function line(order) {
   return item;
 }
 
+function showPhoto(address, candidate) {
+  const image = document.getElementById("panel-photo");
+  document.getElementById("panel-check-in").hidden = !address;
+  if (!address || image.getAttribute("src") === address) return;
+  image.src = address;
+  image.alt = `Check-in photo of ${candidate ?? "the candidate"}`;
+}
+
 function refresh() {
   const desk = deskAt(name);
   if (!desk) return;
   const same = desk.session !== null && desk.session === session;
   text("panel-title", `${name}${desk.candidate ? `: ${desk.candidate}` : ""}`);
   text("panel-state", desk.state_words);
+  showPhoto(same && desk.photo, desk.candidate);
   document.getElementById("panel-away").hidden = desk.online;
   document.getElementById("panel-none").hidden = same;
   for (const form of panel.querySelectorAll("form.order")) {

@@ -1,4 +1,5 @@
-// The player's company: buttons that go to a moment, the timeline's places, and what could not be joined.
+// The player's company: buttons and keys that go to a moment, what is flagged there, the timeline's places, and what
+// could not be shown.
 "use strict";
 
 const video = document.getElementById("recording");
@@ -69,9 +70,109 @@ async function sayWhatIsLeftOut() {
     return;
   }
   const { left_out: leftOut } = await response.json();
-  if (leftOut.length) {
-    note.textContent = `${leftOut.length} piece(s) cannot be shown in this recording; they are stored as they came.`;
+  note.textContent = leftOut.length
+    ? `${leftOut.length} piece(s) cannot be shown in this recording; they are stored as they came.`
+    : "";
+}
+
+let tries = 0;
+
+// A piece that turns out to be spoilt breaks the film off; the server then makes it anew, without that piece.
+async function tryAgain() {
+  await sayWhatIsLeftOut();
+  if (tries++ > 2) return;
+  const { currentTime, playbackRate } = video;
+  const address = new URL(video.src);
+  address.searchParams.set("again", tries);
+  show(address, currentTime, playbackRate, true);
+}
+
+function show(address, seconds, rate, goOn) {
+  video.addEventListener("loadedmetadata", () => {
+    video.currentTime = seconds;
+    video.playbackRate = rate;
+    if (goOn && seconds > 0) video.play();
+  }, { once: true });
+  video.src = address;
+}
+
+function step(seconds) {
+  const end = Number.isFinite(video.duration) ? video.duration : 0;
+  video.currentTime = Math.max(0, Math.min(end, video.currentTime + seconds));
+}
+
+// Where each flag begins to be played, in the order of their times.
+function moments() {
+  const found = [...document.querySelectorAll(".incident [data-seek]")].map((button) => Number(button.dataset.seek));
+  return found.sort((a, b) => a - b);
+}
+
+function goToFlag(direction) {
+  const at = video.currentTime * 1000;
+  const ahead = moments().filter((ms) => (direction > 0 ? ms > at + 100 : ms < at - 1500));
+  const to = direction > 0 ? ahead[0] : ahead.at(-1);
+  if (to === undefined) {
+    document.getElementById("playing").textContent = direction > 0 ? "No flag after this." : "No flag before this.";
+  } else {
+    playFrom(to);
   }
+}
+
+function changeSpeed(direction) {
+  const speed = document.getElementById("speed");
+  speed.selectedIndex = Math.max(0, Math.min(speed.length - 1, speed.selectedIndex + direction));
+  video.playbackRate = Number(speed.value);
+  document.getElementById("playing").textContent = `Speed ${speed.value}`;
+}
+
+const KEYS = {
+  ArrowLeft: () => step(-5),
+  ArrowRight: () => step(5),
+  n: () => goToFlag(1),
+  p: () => goToFlag(-1),
+  "<": () => changeSpeed(-1),
+  ">": () => changeSpeed(1),
+  " ": () => (video.paused ? video.play() : video.pause()),
+};
+
+// Only while the focus is in the player, and never in place of what a control does with the key itself.
+function onKey(event) {
+  const own = event.target.closest("select, input, textarea") || (event.key === " " && event.target !== video);
+  const act = KEYS[event.key.length === 1 ? event.key.toLowerCase() : event.key];
+  if (own || !act || event.ctrlKey || event.altKey || event.metaKey) return;
+  event.preventDefault();
+  event.stopPropagation();
+  act();
+}
+
+// Captions are read out and stand below the picture, not on it: what they would cover is evidence.
+function sayWhatIsFlagged() {
+  const { track } = document.getElementById("captions");
+  const now = document.getElementById("now");
+  track.mode = "hidden";
+  track.addEventListener("cuechange", () => {
+    const told = [...(track.activeCues ?? [])].map((cue) => cue.text.replaceAll("&amp;", "&"));
+    now.textContent = told.length ? `Now: ${told.join("; ")}` : "Nothing is flagged at this time.";
+    now.classList.toggle("flagged", told.length > 0);
+  });
+}
+
+function setAround(event) {
+  for (const link of document.querySelectorAll("[data-clip]")) {
+    const address = new URL(link.href);
+    address.searchParams.set("before", event.target.value);
+    address.searchParams.set("after", event.target.value);
+    link.href = address;
+  }
+}
+
+// The same moment as another camera saw it.
+function changeCamera(event) {
+  const { src, about, captions } = event.target.selectedOptions[0].dataset;
+  const { currentTime, paused, playbackRate } = video;
+  video.dataset.about = about;
+  document.getElementById("captions").src = captions;
+  show(src, currentTime, playbackRate, !paused);
 }
 
 function startPlayer(length) {
@@ -79,14 +180,22 @@ function startPlayer(length) {
     button.addEventListener("click", () => playFrom(Number(button.dataset.seek)));
   });
   document.querySelectorAll("[data-step]").forEach((button) => {
-    button.addEventListener("click", () => { video.currentTime += Number(button.dataset.step); });
+    button.addEventListener("click", () => step(Number(button.dataset.step)));
+  });
+  document.querySelectorAll("[data-flag]").forEach((button) => {
+    button.addEventListener("click", () => goToFlag(Number(button.dataset.flag)));
   });
   document.getElementById("speed").addEventListener("change", (event) => {
     video.playbackRate = Number(event.target.value);
   });
+  document.getElementById("around").addEventListener("change", setAround);
+  document.getElementById("camera")?.addEventListener("change", changeCamera);
+  document.getElementById("player").addEventListener("keydown", onKey, { capture: true });
   video.addEventListener("loadedmetadata", sayWhatIsLeftOut);
-  video.addEventListener("error", sayWhatIsLeftOut);
-  if (video.readyState >= 1 || video.error) sayWhatIsLeftOut();
+  video.addEventListener("error", tryAgain);
+  if (video.error) tryAgain();
+  else if (video.readyState >= 1) sayWhatIsLeftOut();
+  sayWhatIsFlagged();
   if (timeline) followPlayer(length);
 }
 

@@ -7,11 +7,13 @@ import sys
 
 import pytest
 
-from bench import custody, face_path, ledger, places, recording, vision
+from bench import custody, face_path, flips, ledger, places, playback, recording, vision
 from bench.figures import NAMES
 from bench.turns import Turns, in_turn
 
-AGAINST_MEDIAPIPE = {"face_path_ms", "mediapipe_ms", "face_path_over_mediapipe", "one_face_over_mediapipe"}
+AGAINST_MEDIAPIPE = {"face_path_ms", "mediapipe_ms", "face_path_over_mediapipe", "face_path_over_two_faces"}
+
+FLIPPED = ("pack", "pack_of_flags", "desk_ledger", "server_ledger", "desk_segments", "server_segments")
 
 SMALLEST = {
     "ledger": (
@@ -36,9 +38,38 @@ SMALLEST = {
         }
         | (AGAINST_MEDIAPIPE if face_path.PEER_PYTHON.exists() else set()),
     ),
+    "flips": (
+        lambda: flips.figures(flips=12),
+        {"flips", "found", "honest", "honest_passed"} | {f"flips_in_{kind}" for kind in FLIPPED},
+    ),
+    "playback": (
+        lambda: playback.figures(minutes=1, rounds=2),
+        {
+            "pictures",
+            "segments",
+            "recording_mb",
+            "tables_mb",
+            "noting_ms_per_segment",
+            "laying_out_ms",
+            "begin_ms",
+            "begin_file_ms",
+            "begin_over_bare",
+            "jump_ms",
+            "jump_file_ms",
+            "jump_over_bare",
+        },
+    ),
     "recording": (
         lambda: recording.figures(seconds=3, rounds=1),
-        {"pictures", "recorded_s", "cpu_s_per_minute", "bare_cpu_s_per_minute", "recorder_over_bare"},
+        {
+            "pictures",
+            "recorded_s",
+            "cpu_s_per_minute",
+            "sealed_cpu_s_per_minute",
+            "ffmpeg_cpu_s_per_minute",
+            "recording_over_ffmpeg",
+            "sealed_over_ffmpeg",
+        },
     ),
 }
 

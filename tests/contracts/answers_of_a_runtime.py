@@ -1,6 +1,6 @@
 """What one runtime says, told by whichever environment has it: `python answers_of_a_runtime.py LIBRARY OUT.npz`.
 
-Our own adapter runs two detectors on a picture of noise; their outputs go into OUT.npz as `<model>.<number>`.
+Our own adapter runs three detectors on a picture of noise; their outputs go into OUT.npz as `<model>.<number>`.
 """
 
 import sys
@@ -13,6 +13,7 @@ from appliance.edge_ai.tflite import TFLiteRuntime
 TAKEN = {
     "face_detection_full_range": ((1, 192, 192, 3), np.float32, 1 / 255),
     "nanodet_416_int8": ((1, 416, 416, 3), np.uint8, 1),
+    "ssd_mobilenet_v2_oid_v4": ((1, 300, 300, 3), np.float32, 1 / 255),
 }
 
 
@@ -30,6 +31,10 @@ def main(library, out):
         for number, output in enumerate(model.run(batch)):
             answers[f"{name}.{number}"] = output
         stored = model.stored(batch)
+        model.room()[:] = batch
+        answers[f"{name}.in_its_room_alike"] = np.array(
+            all(np.array_equal(one, two) for one, two in zip(model.run(), model.run(batch), strict=True))
+        )
         answers[f"{name}.stored_alike"] = np.array(
             all(
                 np.array_equal(one.numbers(one.values), two)

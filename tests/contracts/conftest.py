@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
@@ -107,14 +108,15 @@ class SimulatedSite:
         self._broker.restart()
 
 
-class RealSite:
+class RealSite(ABC):
     """What both real brokers need."""
 
     def __init__(self) -> None:
         self._buses: list[MqttBus] = []
 
+    @abstractmethod
     def settings_for(self, user: str) -> BrokerSettings:
-        raise NotImplementedError
+        """How that user reaches the broker."""
 
     def bus(
         self, user: str, client_id: str = "", will: Will | None = None, report: ReportGarbled | None = None
@@ -158,8 +160,10 @@ class EmbeddedSite(RealSite):
         super().__init__()
         self._broker = EmbeddedBroker(folder / "broker", USERS)
         self.start = self._broker.start
-        self.settings_for = self._broker.settings_for
         self.start()
+
+    def settings_for(self, user: str) -> BrokerSettings:
+        return self._broker.settings_for(user)
 
     def crash(self) -> None:
         assert self._broker.pid

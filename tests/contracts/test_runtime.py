@@ -64,6 +64,11 @@ def test_the_face_detector_answers_in_its_own_shapes(answers: Answers) -> None:
     assert shapes == [(1, 2304, 1), (1, 2304, 16)]
 
 
+def test_the_laptop_detector_answers_in_its_own_shapes(answers: Answers) -> None:
+    shapes = sorted(output.shape for output in outputs(answers, "ssd_mobilenet"))
+    assert shapes == [(1, 1917, 4), (1, 1917, 24)]
+
+
 def test_every_score_of_the_item_detector_is_a_share(answers: Answers) -> None:
     scores = [output for output in outputs(answers, "nanodet") if output.shape[-1] == 80]
     assert sorted(output.shape[1] for output in scores) == [13, 26, 52]
@@ -74,11 +79,18 @@ def test_what_is_stored_stands_for_what_it_says(answers: Answers) -> None:
     assert all(answers[key] for key in answers if key.endswith("stored_alike"))
 
 
+def test_what_was_written_into_its_room_is_a_batch_like_any_other(answers: Answers) -> None:
+    alike = [answers[key] for key in answers if key.endswith("in_its_room_alike")]
+    assert len(alike) == 3
+    assert all(alike)
+
+
 def test_both_say_the_same(tmp_path: Path) -> None:
     newer, older = ask("ai_edge_litert", tmp_path), ask("tflite_runtime", tmp_path)
-    faces = zip(outputs(newer, "face_detection"), outputs(older, "face_detection"), strict=True)
     # Half-precision weights: the sums are rounded in another order.
-    assert all(np.allclose(new, old, rtol=0.01, atol=0.05) for new, old in faces)
+    for name in ("face_detection", "ssd_mobilenet"):
+        said = zip(outputs(newer, name), outputs(older, name), strict=True)
+        assert all(np.allclose(new, old, rtol=0.01, atol=0.05) for new, old in said)
     # Whole numbers: kernels may round a half up or down, and each layer passes that on to the next.
     for new, old in zip(outputs(newer, "nanodet"), outputs(older, "nanodet"), strict=True):
         apart = np.abs(new - old)

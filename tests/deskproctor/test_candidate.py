@@ -10,6 +10,7 @@ from deskproctor.candidate import WORDS, Candidate, CandidateStuck, Who
 from deskproctor.candidate_browser import BrowserScreen
 from deskproctor.candidate_http import HttpScreen
 from proctoring import wire
+from proctoring.check_in import TRIES, PhotoFault
 from proctoring.exam import Booking, load_exam
 from proctoring.policy import Mode, Policy
 from proctoring.session import Move, State
@@ -128,6 +129,31 @@ def test_a_code_that_the_desk_does_not_know_is_an_error_with_the_page(desk, url,
     with pytest.raises(CandidateStuck, match="sign in"):
         Candidate(screen, Who(code="ZZZZ"), pace_s=0).sit(url, lambda: True)
     assert desk.view().session is None
+
+
+class Photographed(UnsteadyDesk):
+    """The detectors answer each photo that is asked for, fault by fault; then they take it."""
+
+    def __init__(self, faults):
+        super().__init__(prepare())
+        self.detectors = True
+        self.faults = list(faults)
+
+    def ask(self, request, answer, patience_s=5.0):
+        if isinstance(request, wire.AskView) and self.view().photo.wanted:
+            self.photograph(self.faults.pop(0) if self.faults else None)
+        return super().ask(request, answer)
+
+
+@pytest.mark.parametrize("faults", [[], [PhotoFault.TOO_DARK], [PhotoFault.NO_FACE] * TRIES])
+def test_the_photo_is_waited_for_tried_again_and_at_last_left_out(screen, faults):
+    desk = Photographed(faults)
+    face = Face(make_app(lambda: desk, SimulatedCamera()), "127.0.0.1", 0)
+    serve(face)
+    sat = Candidate(screen, Who(code="K7M2QX"), pace_s=0).sit(f"http://127.0.0.1:{face.port}", lambda: True)
+    face.close()
+    assert sat.receipt
+    assert desk.ask(wire.AskRecord(), wire.Record).photo_taken is (len(faults) < TRIES)
 
 
 def test_a_live_exam_waits_for_the_person_who_admits(desk, url, screen, monkeypatch):

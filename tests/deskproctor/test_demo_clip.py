@@ -40,7 +40,7 @@ def cutouts() -> dict[str, Cutout]:
 
 @pytest.fixture(scope="module")
 def finder() -> FullRangeFaces:
-    return FullRangeFaces(TFLiteRuntime(None, 1).load(Catalogue().path(FACES)))
+    return FullRangeFaces(TFLiteRuntime().load(Catalogue().path(FACES)))
 
 
 def faces(finder: FullRangeFaces, picture: np.ndarray) -> int:

@@ -162,12 +162,15 @@ def test_objects_have_precision_and_recall_at_each_threshold() -> None:
         return Sight(Item("desk/photo.jpg", "image", labels), (), items, None)
 
     sights = [phone(True, 0.9), phone(True, 0.32, 0.001), phone(False, 0.34), phone(None, 0.9)]
-    figures = object_figures(sights, ["cell phone"], 0.38)["cell phone"]
+    figures = object_figures(sights, {"cell phone": 0.38, "laptop": 0.28})["cell phone"]
     at = {line["threshold"]: line for line in figures["thresholds"]}
     assert (at[0.3]["recall"], at[0.3]["precision"]) == (1.0, 0.667)
     assert (at[0.38]["recall"], at[0.38]["precision"], at[0.38]["false"]) == (0.5, 1.0, 0)
     assert (figures["small"]["photos_with"], figures["small"]["recall"]) == (1, 0.0)
     assert figures["by_folder"]["desk"]["photos_without"] == 1
+    assert figures["shipped_threshold"] == 0.38
+    # One row in the page for each label, so all have the same columns.
+    assert {0.28, 0.38} <= set(at)
 
 
 def test_the_fairness_table_parts_photos_by_lightness() -> None:

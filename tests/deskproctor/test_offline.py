@@ -3,6 +3,7 @@ from __future__ import annotations
 import wave
 from pathlib import Path
 
+import av
 import msgspec
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from appliance.edge_ai.simulated import CANDIDATE, SimulatedFaces, SimulatedItem
 from appliance.runtime.frames import Frame
 from deskproctor.offline import Pictures, in_video, read_policy, watch
 from proctoring.errors import BadPolicy
-from proctoring.flag import FlagKind
-from proctoring.policy import Policy, Recording
+from proctoring.flag import Flag, FlagKind
+from proctoring.policy import Policy, Recording, Rules
 from proctoring.wire import FrameHead
 
 SMALL = Recording(width=320, height=180, frames_per_s=20)
@@ -100,7 +101,7 @@ def test_a_video_that_ends_before_its_time_is_refused(demo_clip, tmp_path) -> No
 
 
 def analyser(*looks: tuple) -> Analyser:
-    return Analyser(SimulatedFaces(*looks), SimulatedItems(), 8.0)
+    return Analyser(SimulatedFaces(*looks), SimulatedItems())
 
 
 def test_a_flag_that_is_open_at_the_end_ends_with_the_video(tmp_path) -> None:
@@ -113,6 +114,74 @@ def test_a_flag_that_is_open_at_the_end_ends_with_the_video(tmp_path) -> None:
     assert flag.started_ms == 0 and flag.ended_ms == heard[-1] >= 3800
     assert watched.frames_read == 80 and watched.frames_analysed == len(heard)
     assert watched.duration_ms == pytest.approx(4000, abs=60)
+
+
+def damage(path: Path, from_ms: int, to_ms: int) -> Path:
+    """Overwrites the bytes of all pictures of that time, as a bad sector would."""
+    with av.open(str(path)) as file:
+        stream = file.streams.video[0]
+        places = [(p.pos, p.size, p.pts * p.time_base * 1000) for p in file.demux(stream) if p.pts is not None]
+    data = bytearray(path.read_bytes())
+    for pos, size, at_ms in places:
+        if from_ms <= at_ms < to_ms:
+            data[pos : pos + size] = b"\xff" * size
+    path.write_bytes(data)
+    return path
+
+
+def watched_with_damage(path: Path, from_ms: int, to_ms: int, policy: Policy) -> tuple[Flag, ...]:
+    whole = video(path, list(range(0, 12_000, 50)))
+    pictures = Pictures(damage(whole, from_ms, to_ms), SMALL, 8.0)
+    second = msgspec.structs.replace(CANDIDATE, box=(0.7, 0.2, 0.9, 0.55))
+    return watch(pictures, analyser((CANDIDATE, second)), SessionWatch("file", 0, policy, {})).flags
+
+
+def test_a_stretch_that_cannot_be_decoded_is_a_technical_flag_and_ends_what_was_open(tmp_path) -> None:
+    flags = watched_with_damage(tmp_path / "damaged.mp4", 3000, 8000, Policy())
+    (absent,) = [flag for flag in flags if flag.kind is FlagKind.ANALYSIS_ABSENT]
+    assert absent.technical
+    assert absent.started_ms == pytest.approx(3000, abs=60)
+    assert absent.ended_ms == pytest.approx(8000, abs=150)
+    faces = [(flag.started_ms, flag.ended_ms) for flag in flags if flag.kind is FlagKind.SEVERAL_FACES]
+    assert faces[0][1] == pytest.approx(2900, abs=150)
+    assert all(ended <= 3000 or started >= 8000 for started, ended in faces)
+
+
+def reordered(path: Path) -> Path:
+    """A video of 12 s whose pictures refer to later ones: its decoder is always some pictures ahead."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream("libx264", rate=20, options={"preset": "veryfast", "g": "20", "bf": "3"})
+        stream.width, stream.height, stream.pix_fmt = SMALL.width, SMALL.height, "yuv420p"
+        for number in range(240):
+            planes = np.frombuffer(frame(number).planes, np.uint8).reshape(SMALL.height * 3 // 2, SMALL.width)
+            file.mux(stream.encode(av.VideoFrame.from_ndarray(planes, format="yuv420p")))
+        file.mux(stream.encode(None))
+    return path
+
+
+def test_a_decoder_that_is_ahead_of_its_pictures_does_not_hide_the_stretch(tmp_path) -> None:
+    pictures = Pictures(damage(reordered(tmp_path / "b.mp4"), 3000, 8000), SMALL, 8.0)
+    flags = watch(pictures, analyser(), SessionWatch("file", 0, Policy(), {})).flags
+    (absent,) = [flag for flag in flags if flag.kind is FlagKind.ANALYSIS_ABSENT]
+    assert absent.started_ms == pytest.approx(3000, abs=200)
+    assert absent.ended_ms == pytest.approx(8000, abs=300)
+
+
+def test_a_short_stretch_that_cannot_be_decoded_is_none(tmp_path) -> None:
+    flags = watched_with_damage(tmp_path / "scratched.mp4", 3000, 4000, Policy())
+    assert [flag for flag in flags if flag.kind is FlagKind.ANALYSIS_ABSENT] == []
+
+
+def test_the_policy_says_how_long_a_stretch_must_be(tmp_path) -> None:
+    rule = msgspec.structs.replace(Rules().analysis_absent, dwell_ms=500)
+    flags = watched_with_damage(tmp_path / "short.mp4", 3000, 4000, Policy(rules=Rules(analysis_absent=rule)))
+    assert [flag.kind for flag in flags].count(FlagKind.ANALYSIS_ABSENT) == 1
+
+
+def test_an_uneven_rate_is_no_missing_analysis(tmp_path) -> None:
+    path = video(tmp_path / "slow.mp4", [0, 40, 80, 6000, 6040, 12_000])
+    flags = watch(Pictures(path, SMALL, 8.0), analyser(), SessionWatch("file", 0, Policy(), {})).flags
+    assert FlagKind.ANALYSIS_ABSENT not in {flag.kind for flag in flags}
 
 
 def test_pictures_are_changed_before_they_are_analysed(tmp_path) -> None:

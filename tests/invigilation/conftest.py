@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 from flask.testing import FlaskClient
 
-from invigilation.clock import SimulatedClock
 from invigilation.console import make_console
 from invigilation.events import Stream
 from invigilation.service import Console
@@ -23,6 +22,7 @@ from proctoring.flag import TECHNICAL, Flag, FlagKind, Why
 from proctoring.ledger import Line, Stamp, append, start
 from proctoring.policy import Mode
 from proctoring.session import Move, State
+from web.clock import SimulatedClock
 from web.serve import Face
 
 KEY = "a-key-for-the-tests-only"

@@ -1,10 +1,10 @@
 import msgspec
 import pytest
 
-from invigilation.clock import SimulatedClock
 from invigilation.orders import GRACE_MS, VALID_MS, OrderForm, Orders, command_of
 from proctoring.errors import Refused
 from proctoring.wire import Admit, End, Extend, Order, OrderOutcome, Pause, Resume, Say
+from web.clock import SimulatedClock
 
 
 def form(command, **fields):

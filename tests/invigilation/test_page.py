@@ -4,7 +4,8 @@ import pytest
 from playwright.sync_api import expect, sync_playwright
 
 from invigilation.events import Stream
-from proctoring.fact import CallPressed
+from proctoring.check_in import Photo, PhotoQuality
+from proctoring.fact import CallPressed, CheckInPhoto
 from proctoring.flag import FlagKind
 from proctoring.session import Move, State
 from proctoring.wire import OrderOutcome
@@ -41,6 +42,20 @@ def desk(site):
 
 def card(page, name="desk-1"):
     return page.locator(f'.desk[data-desk="{name}"]')
+
+
+def test_the_check_in_photo_is_shown_where_orders_are_given_and_beside_a_different_person(site, page):
+    desk = site.desk()
+    jpeg = desk.raised().thumbnail
+    quality = PhotoQuality(score=0.9, eyes_px=60.0, light=120.0, contrast=40.0, detail=0.5)
+    site.tell(desk.presence())
+    site.tell(desk.facts(*desk.running(), CheckInPhoto(photo=Photo(jpeg=jpeg, quality=quality, models={}))))
+    site.tell(desk.facts(desk.raised(FlagKind.DIFFERENT_PERSON)))
+    beside = page.locator("#alerts .alert").get_by_role("img", name="Check-in photo at desk-1, to compare with")
+    assert beside.evaluate("picture => picture.decode().then(() => picture.naturalWidth)") == 160
+    card(page).get_by_role("button", name="Orders for desk-1").click()
+    expect(page.get_by_role("img", name="Check-in photo of Ada Example")).to_be_visible()
+    assert page.complaints == []
 
 
 def test_an_alert_shows_within_two_seconds_with_its_picture_and_is_spoken(site, page, desk):

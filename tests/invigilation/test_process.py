@@ -13,10 +13,10 @@ import requests
 import tomli_w
 
 from deskproctor.broker import EmbeddedBroker
-from invigilation.clock import SystemClock
 from messaging.mqtt import MqttBus
 from messaging.rights import CONSOLE_RIGHTS, desk_rights
 from proctoring.wire import desk_topic
+from web.clock import SystemClock
 
 KEY = "a-key-for-the-tests-only"
 

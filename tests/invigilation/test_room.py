@@ -2,14 +2,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invigilation.clock import SimulatedClock
 from invigilation.room import Lamp, Room
 from invigilation.trail import Standing
 from proctoring.errors import Refused
-from proctoring.fact import CallPressed, CameraEnded, Extended, FlagEnded, FlagRaised, Gap, Part, PartAbsent
+from proctoring.fact import (
+    AnalysisReduced,
+    CallPressed,
+    CameraEnded,
+    Extended,
+    FlagEnded,
+    FlagRaised,
+    Gap,
+    Part,
+    PartAbsent,
+    Reduction,
+)
 from proctoring.flag import FlagKind
 from proctoring.ledger import Line
 from proctoring.session import Move, State
+from web.clock import SimulatedClock
 
 
 class Watching:
@@ -229,6 +240,7 @@ def test_what_is_old_when_it_arrives_is_marked_as_earlier(watching, desk):
         PartAbsent(part=Part.CAPTURE, since_ms=1000),
         Gap(part=Part.EDGE_AI, from_ms=1000, to_ms=2000, reason="killed"),
         CameraEnded(reason="video ended"),
+        AnalysisReduced(at_ms=1000, level=1, was=0, left_out=tuple(Reduction)[:1], reason="The machine was busy."),
     ],
 )
 def test_trouble_with_the_equipment_is_a_technical_alert(watching, desk, trouble):
@@ -236,6 +248,28 @@ def test_trouble_with_the_equipment_is_a_technical_alert(watching, desk, trouble
     (alert,) = watching.told("alert")
     assert alert.technical
     assert watching.card().lamp is Lamp.TECHNICAL
+
+
+@pytest.mark.parametrize(
+    "told_elsewhere",
+    [
+        PartAbsent(part=Part.EDGE_AI, since_ms=1000),
+        AnalysisReduced(at_ms=1000, level=2, was=1, left_out=tuple(Reduction)[:2], reason="The machine was busy."),
+        AnalysisReduced(at_ms=1000, level=0, was=1, left_out=(), reason="There was time to spare again."),
+        AnalysisReduced(at_ms=1000, level=0, was=0, left_out=(), reason="So it was when the detectors began."),
+    ],
+)
+def test_what_another_alert_tells_of_or_is_over_is_no_alert_of_its_own(watching, desk, told_elsewhere):
+    watching.take(desk.presence(), desk.facts(*desk.running(), told_elsewhere))
+    assert watching.told("alert") == []
+
+
+def test_detectors_that_do_not_work_are_one_technical_alert_until_they_are_back(watching, desk):
+    flag = desk.raised(FlagKind.ANALYSIS_ABSENT)
+    watching.take(desk.presence(), desk.facts(*desk.running(), PartAbsent(part=Part.EDGE_AI, since_ms=0), flag))
+    (alert,) = watching.told("alert")
+    assert alert.technical
+    assert alert.words == "Detectors not working"
 
 
 @pytest.mark.parametrize("thumbnail", [b"", b"<svg onload=alert(1)>", b"\xff\xd8\xff" + bytes(100_000)])

@@ -2,10 +2,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from invigilation.clock import SimulatedClock
 from invigilation.trail import Standing, Trail
 from proctoring.fact import CallPressed
 from proctoring.ledger import Line, start
+from web.clock import SimulatedClock
 
 LENGTH = 8
 

@@ -32,7 +32,8 @@ def play(video, prefix=()):
     assert summary["state"] == "complete"
     assert summary["ledger_verified"] is True
     assert summary["segments"]["hashes_equal"] is True
-    assert summary["segments"]["desk"] == summary["segments"]["server"] > 0
+    segments = summary["segments"]
+    assert segments["desk"] == segments["server"] == segments["opened"] > 0
     assert summary["analysed_fps"] > 0
     return summary
 

@@ -28,7 +28,7 @@ from proctoring.fact import (
     SegmentStored,
     SessionOpened,
 )
-from proctoring.flag import Flag, FlagKind, Why
+from proctoring.flag import Flag, FlagKind, Moment, Thumbnail, Why
 from proctoring.ledger import Head, Line, Stamp
 from proctoring.policy import Mode
 from proctoring.segment import EndedBy, Segment
@@ -37,17 +37,20 @@ from proctoring.wire import Facts, Receipt, desk_topic
 from review_server import calendar
 from review_server.app import make_app
 from review_server.calendar import Preparation
+from review_server.holds import Holds
 from review_server.ingest import Ingest
-from review_server.playback import Recordings
+from review_server.playback import Outlines, Recordings
 from review_server.receipts import Receipts
+from review_server.retention import Keeper
 from review_server.review import Forms, Pages
 from review_server.reviews import Reviews
+from review_server.sealing import Keyring
 from review_server.segments import SegmentFiles, Segments
 from review_server.service import Service
 from review_server.settings import Settings
-from review_server.simulated import SimulatedClock
 from review_server.standing import Patience
 from review_server.store import Store
+from web.clock import SimulatedClock
 
 TOKEN = "token-of-desk-1-0123456789"
 KEY = "staff-key-0123456789abcdef"
@@ -125,6 +128,27 @@ def video(path: Path, seconds: float = 2.0, shade: int = 0, size: tuple[int, int
     return path.read_bytes()
 
 
+def spoken(path: Path, seconds: float = 2.0, shade: int = 0) -> bytes:
+    """A segment with a tone beside its picture, as capture writes it where there is a microphone."""
+    options = {"movflags": "empty_moov+default_base_moof", "frag_duration": "1"}
+    with av.open(str(path), "w", format="mp4", options=options) as output:
+        stream = output.add_stream("libx264", rate=15, options={"preset": "ultrafast", "tune": "zerolatency"})
+        stream.width, stream.height, stream.pix_fmt = 320, 180, "yuv420p"
+        sound = output.add_stream("libopus", rate=16_000, options={"application": "voip"})
+        sound.layout = "mono"
+        for _ in range(round(seconds * 15)):
+            picture = np.full((180, 320, 3), (shade * 40) % 200, np.uint8)
+            output.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        for number in range(round(seconds * 50)):
+            wave = np.sin(np.arange(number * 320, number * 320 + 320) * 2 * np.pi * 440 / 16_000)
+            block = av.AudioFrame.from_ndarray((wave * 12_000).astype(np.int16)[None], format="s16", layout="mono")
+            block.sample_rate, block.pts, block.time_base = 16_000, number * 320, Fraction(1, 16_000)
+            output.mux(sound.encode(block))
+        output.mux(stream.encode())
+        output.mux(sound.encode())
+    return path.read_bytes()
+
+
 def segment(data: bytes, number: int, started_ms: int, length_ms: int = 2000) -> SegmentStored:
     return SegmentStored(
         segment=Segment(
@@ -149,6 +173,13 @@ def jpeg() -> bytes:
     return bytes(context.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuvj420p"))[0])
 
 
+def pictures_of(flag: Flag, jpeg: bytes) -> tuple[tuple[Thumbnail, ...], tuple[Thumbnail, ...]]:
+    """What goes with a flag when it is raised, and when it has ended."""
+    times = {Moment.ONSET: flag.started_ms, Moment.PEAK: flag.raised_ms, Moment.NEWEST: flag.ended_ms or 0}
+    made = [Thumbnail(moment=moment, at_ms=at_ms, score=0.7, jpeg=jpeg) for moment, at_ms in times.items()]
+    return tuple(made[:2]), tuple(made)
+
+
 def a_whole_session(folder: Path, desk: Desk | None = None) -> tuple[Desk, list[bytes]]:
     """A session of 12 s: five segments with a hole of 2 s, two suspicions, a technical flag, a gap, two answers."""
     desk = desk or Desk()
@@ -163,9 +194,13 @@ def a_whole_session(folder: Path, desk: Desk | None = None) -> tuple[Desk, list[
     for number, started_ms in enumerate((0, 2000, 4000, 8000, 10_000)):
         desk.write(segment(pieces[number], number, started_ms), started_ms + 2000)
     desk.write(Gap(part=Part.CAPTURE, from_ms=6000, to_ms=8000, reason="killed by signal 9"), 8000)
-    for flag in (dark, several, phone):
+    for flag in (dark, several):
+        # As ledgers were before a flag had several pictures.
         desk.write(FlagRaised(flag=flag, thumbnail=picture), flag.raised_ms)
         desk.write(FlagEnded(flag=flag), flag.ended_ms)
+    raised, ended = pictures_of(phone, picture)
+    desk.write(FlagRaised(flag=phone, thumbnails=raised), phone.raised_ms)
+    desk.write(FlagEnded(flag=phone, thumbnails=ended), phone.ended_ms)
     desk.write(Answered(question="capital", value="canberra", revision=1), 3000)
     desk.write(Answered(question="train", value=375.0, revision=1), 9000)
     desk.write(Moved(move=Move.SUBMIT, state=State.SUBMITTED, by="candidate"), 12_000)
@@ -210,17 +245,21 @@ def build(folder: Path, **more: Any) -> Server:
     far.subscribe(desk_topic("+", "orders"), lambda _topic, message: orders.append(message))
     receipts = Receipts(bus)
     files = SegmentFiles(folder, settings.keep_free_bytes)
-    segments = Segments(store, files, receipts, clock, PATIENCE)
-    recordings = Recordings(folder / "recordings", settings.recordings_bytes)
+    keyring = Keyring(folder, settings.recovery_recipients)
+    keyring.begin(clock.utc_ms())
+    outlines = Outlines(store, keyring)
+    segments = Segments(store, files, receipts, clock, PATIENCE, outlines.note)
+    recordings = Recordings(keyring, outlines, settings.recordings_bytes)
     pages = Pages(store, files, recordings)
     reviews = Reviews(store, clock)
     ingest = Ingest(store, receipts, clock, PATIENCE)
-    preparation = Preparation(store, bus, clock, 600_000)
-    service = Service(store, clock, PATIENCE)
-    service.listen(bus, ingest, preparation)
+    preparation = Preparation(store, bus, clock, keyring, 600_000)
+    holds, keeper = Holds(store, bus, clock), Keeper(store, files, clock)
+    service = Service(store, clock, PATIENCE, preparation, holds, keeper)
+    service.listen(bus, ingest)
     far.start()
     bus.start()
-    app = make_app(settings, segments, pages, Forms(pages, reviews))
+    app = make_app(settings, segments, pages, Forms(pages, reviews, holds), clock)
     return Server(
         settings=settings,
         store=store,
@@ -232,10 +271,13 @@ def build(folder: Path, **more: Any) -> Server:
         orders=orders,
         files=files,
         segments=segments,
+        keyring=keyring,
         recordings=recordings,
         reviews=reviews,
         ingest=ingest,
         service=service,
+        holds=holds,
+        keeper=keeper,
         app=app,
     )
 
@@ -260,8 +302,10 @@ def bench() -> SimpleNamespace:
         opened=opened,
         flag=a_flag,
         video=video,
+        spoken=spoken,
         segment=segment,
         jpeg=jpeg,
+        pictures_of=pictures_of,
         whole=a_whole_session,
         TOKEN=TOKEN,
         KEY=KEY,

@@ -99,6 +99,45 @@ def test_the_timeline_works_by_keyboard_and_stays_in_its_place(page):
     assert box["width"] >= 24
 
 
+def test_the_player_works_by_keyboard_alone(page):
+    open_session(page)
+    page.locator("video").focus()
+    for key, where in (("ArrowRight", "== 5"), ("ArrowRight", "== 10"), ("ArrowLeft", "== 5")):
+        page.keyboard.press(key)
+        until(page, f"video.currentTime {where}")
+    page.keyboard.press("n")
+    plays_beyond(page, 7.1)
+    page.keyboard.press("Space")
+    until(page, "video.paused")
+    page.keyboard.press("p")
+    plays_beyond(page, 3.3)
+    page.keyboard.press(">")
+    until(page, "video.playbackRate == 2")
+    page.locator("#reason").focus()
+    page.keyboard.type("n p <")
+    assert page.locator("#reason").input_value() == "n p <"
+    until(page, "video.playbackRate == 2")
+
+
+def test_what_is_flagged_and_what_is_missing_is_said_below_the_picture(page):
+    open_session(page)
+    page.get_by_text("Nothing is flagged at this time.").wait_for()
+    page.locator("video").evaluate("video => { video.currentTime = 7; }")
+    page.get_by_text("Now: More than one face (flagged); No recording: killed by signal 9.").wait_for()
+    assert page.locator("#now").get_attribute("role") == "status"
+    picture(page, "hole")
+
+
+def test_a_flag_is_saved_as_a_clip_with_a_name_that_says_what_it_is(page):
+    open_session(page)
+    page.get_by_label("Saved clips have").select_option("2")
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Save as a clip More than one face").click()
+    assert waiting.value.suggested_filename == "session-1_several_faces_0h00m05s.mp4"
+    assert "before=2&after=2" in waiting.value.url
+    assert b"moov" in waiting.value.path().read_bytes()
+
+
 def test_a_decision_is_written_saved_and_shown(page):
     open_session(page)
     page.get_by_label("Second look").check()

@@ -14,12 +14,13 @@ def say(server, online: bool = True, run: int = 1, desk: str = "desk-1") -> None
 
 def test_the_sample_has_questions_of_several_kinds_and_bookings_with_extra_time(server):
     with server.store.read() as tx:
-        prepare = calendar.prepare(tx)
+        prepare = calendar.prepare(tx, ("age1key",))
     (exam,) = prepare.exams
     assert len(exam.questions) >= 6
     assert len({type(question) for question in exam.questions}) >= 3
     assert exam.minutes == 20
     assert prepare.walk_in_exam == exam.id
+    assert prepare.recipients == ("age1key",)
     assert len(prepare.bookings) == 3
     assert {booking.exam for booking in prepare.bookings} == {exam.id}
     assert any(booking.extra_minutes > 0 for booking in prepare.bookings)
@@ -81,3 +82,34 @@ def test_what_became_of_an_order_is_kept_and_another_desk_cannot_say_it(server):
     server.far.publish(desk_topic("desk-1", "outcomes"), outcome)
     with server.store.read() as tx:
         assert tx.get_one(OrderRow, order).result == "succeeded"
+
+
+def test_a_desk_is_told_the_newest_key_and_again_when_there_is_a_newer_one(server):
+    say(server)
+    (first,) = server.keyring.listed()
+    assert server.orders[0].command.recipients == (first.recipient,)
+    server.service.look()
+    assert len(server.orders) == 1
+    newer = server.keyring.rotate(server.clock.utc_ms())
+    server.service.look()
+    server.service.look()
+    assert [order.command.recipients for order in server.orders[1:]] == [(newer.recipient,)]
+
+
+def test_a_desk_that_is_away_is_told_of_a_newer_key_when_it_is_back(server):
+    say(server)
+    say(server, online=False)
+    newer = server.keyring.rotate(server.clock.utc_ms())
+    server.service.look()
+    assert len(server.orders) == 1
+    say(server, run=2)
+    assert server.orders[1].command.recipients == (newer.recipient,)
+
+
+def test_without_its_keys_the_server_prepares_no_desk_to_seal_and_goes_on(server, caplog):
+    say(server)
+    for path in (server.settings.data_dir / "keys").glob("*.key"):
+        path.unlink()
+    server.service.look()
+    assert len(server.orders) == 1
+    assert "Put the keys of this server back there" in caplog.text

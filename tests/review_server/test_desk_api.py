@@ -26,7 +26,7 @@ def files_of(server) -> list[str]:
 def test_a_segment_is_stored_once_and_said_to_be_there_afterwards(server):
     assert server.put(DATA).status_code == 201
     assert server.put(DATA).status_code == 200
-    assert files_of(server) == [f"segments/{NAME}.mp4"]
+    assert files_of(server) == [f"segments/{NAME}.mp4.age"]
     assert server.files.path(NAME).read_bytes() == DATA
 
 
@@ -114,7 +114,7 @@ def test_many_desks_may_bring_the_same_segment_at_once(server):
     for thread in threads:
         thread.join()
     assert set(codes) <= {200, 201}
-    assert files_of(server) == [f"segments/{NAME}.mp4"]
+    assert files_of(server) == [f"segments/{NAME}.mp4.age"]
 
 
 def test_a_receipt_follows_for_the_session_that_names_the_segment(server, bench, tmp_path: Path):

@@ -106,14 +106,15 @@ def test_play_this_moment_begins_two_seconds_before(stored):
 
 def test_the_picture_of_a_flag_is_shown(stored, bench):
     browser = stored.staff()
-    addresses = re.findall(r'src="([^"]*thumbnails[^"]*)"', browser.get("/sessions/session-1").text)
-    assert len(addresses) == 3
-    assert browser.get(addresses[0]).data == bench.jpeg()
-    assert browser.get("/sessions/session-1/thumbnails/1.jpg").status_code == 404
+    addresses = re.findall(r'src="([^"]*pictures[^"]*)"', browser.get("/sessions/session-1").text)
+    assert len(addresses) == 1 + 1 + 3
+    assert {browser.get(address).data for address in addresses} == {bench.jpeg()}
+    for nothing in ("1/0", "14/9"):
+        assert browser.get(f"/sessions/session-1/pictures/{nothing}.jpg").status_code == 404
 
 
 def test_an_unknown_session_is_said_clearly(server):
-    for path in ("/sessions/nobody", "/sessions/nobody.json", "/sessions/nobody/thumbnails/1.jpg"):
+    for path in ("/sessions/nobody", "/sessions/nobody.json", "/sessions/nobody/pictures/1/0.jpg"):
         assert server.staff().get(path).status_code == 404
     assert "no session of that name" in server.staff().get("/sessions/nobody").text
 

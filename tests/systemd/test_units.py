@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from appliance.edge_ai.settings import EdgeAISettings
 from appliance.kiosk_ui.settings import KioskSettings
+from deskproctor.site import NICENESS
 from proctoring.fact import Part
 
 HERE = Path(__file__).resolve().parents[2] / "systemd"
@@ -19,6 +21,7 @@ APPLIANCE = HERE.parent / "appliance"
 UNITS = sorted(path.name for path in HERE.glob("*.service"))
 OURS = {part: f"deskproctor-{part.value.replace('_', '-')}.service" for part in Part}
 BROWSER = "deskproctor-kiosk-browser.service"
+STANDBY = "deskproctor-capture-standby.service"
 SYSTEM_UNITS = Path("/usr/lib/systemd/system")
 
 THRESHOLD = {
@@ -28,6 +31,7 @@ THRESHOLD = {
     "deskproctor-edge-ai.service": 0.6,
     # As above, and its devices: the camera, the pins.
     "deskproctor-capture.service": 1.1,
+    STANDBY: 1.1,
     "deskproctor-panel.service": 1.1,
     # Loopback in the host's network, for the browser's sake.
     "deskproctor-kiosk-ui.service": 1.3,
@@ -104,7 +108,7 @@ def test_a_unit_is_exposed_no_more_than_was_argued(root: Path, unit: str) -> Non
 
 
 def test_every_part_of_the_desk_has_its_unit_and_the_target_wants_them_all() -> None:
-    assert {*OURS.values(), BROWSER} == set(UNITS)
+    assert {*OURS.values(), BROWSER, STANDBY} == set(UNITS)
     wanted = re.search(r"^Wants=(.*)$", (HERE / "deskproctor.target").read_text(), re.MULTILINE)
     assert wanted is not None
     assert sorted(wanted.group(1).split()) == UNITS
@@ -121,6 +125,13 @@ def test_a_unit_starts_its_own_part_as_its_own_user(part: Part) -> None:
     assert found["User"] == [OURS[part].removesuffix(".service")]
     assert found["Type"] == ["notify"]
     assert int(found["WatchdogSec"][0]) >= 5
+
+
+def test_the_recorder_that_waits_is_the_same_in_all_but_its_name() -> None:
+    """Either may be the one that films, so neither may be allowed more or less than the other."""
+    units = [(HERE / unit).read_text().splitlines() for unit in (OURS[Part.CAPTURE], STANDBY)]
+    rests = [[line for line in lines if not line.startswith("Description=")] for lines in units]
+    assert rests[0] == rests[1]
 
 
 @pytest.mark.parametrize("unit", UNITS)
@@ -167,7 +178,28 @@ def test_only_custody_writes_evidence_and_only_capture_sees_the_camera() -> None
     }
     assert writers == {OURS[Part.CUSTODY]}
     cameras = {unit for unit in UNITS if "char-video4linux rw" in settings_of(unit)["DeviceAllow"]}
-    assert cameras == {OURS[Part.CAPTURE]}
+    assert cameras == {OURS[Part.CAPTURE], STANDBY}
+    microphones = {unit for unit in UNITS if "char-alsa rw" in settings_of(unit)["DeviceAllow"]}
+    assert microphones == cameras
+
+
+def test_what_is_not_sealed_yet_lies_in_memory_of_a_bounded_size_for_capture_and_custody_alone() -> None:
+    mount = settings_of("run-deskproctor-incoming.mount")
+    assert (mount["What"], mount["Type"], mount["Where"]) == (["tmpfs"], ["tmpfs"], ["/run/deskproctor/incoming"])
+    options = mount["Options"][0].split(",")
+    assert {"size=128M", "mode=2770", "uid=deskproctor-capture", "gid=deskproctor-incoming"} <= set(options)
+    working = {OURS[Part.CAPTURE], STANDBY, OURS[Part.CUSTODY]}
+    for unit in UNITS:
+        found = settings_of(unit)
+        assert ("deskproctor-incoming" in " ".join(found["SupplementaryGroups"])) == (unit in working), unit
+        assert ("/run/deskproctor/incoming" in " ".join(found["RequiresMountsFor"])) == (unit in working), unit
+
+
+@pytest.mark.parametrize("unit", sorted(set(UNITS) - {OURS[Part.CUSTODY], OURS[Part.SYNC]}))
+def test_only_custody_and_sync_see_what_rests_on_the_disk(unit: str) -> None:
+    found = settings_of(unit)
+    assert "/var/lib/deskproctor" in " ".join(found["InaccessiblePaths"]).split()
+    assert "deskproctor-evidence" not in " ".join(found["SupplementaryGroups"])
 
 
 @pytest.mark.parametrize("part", list(Part))
@@ -188,6 +220,29 @@ def test_how_a_process_ended_is_left_for_its_next_run(
     ended = {"SERVICE_RESULT": result, "EXIT_CODE": code, "EXIT_STATUS": status}
     subprocess.run(["/bin/sh", "-c", script], env=os.environ | ended, check=True)
     assert (tmp_path / f"{part}.exit").read_text() == f"{told}\n"
+
+
+def weight(unit: str) -> int:
+    return int((settings_of(unit)["CPUWeight"] or ["100"])[0])
+
+
+def test_under_pressure_the_detectors_give_way_first_and_the_recording_and_the_exam_last() -> None:
+    first = {OURS[part] for part in (Part.CUSTODY, Part.CAPTURE, Part.KIOSK_UI)}
+    most, least = max(map(weight, UNITS)), min(map(weight, UNITS))
+    assert {weight(unit) for unit in first} == {most}
+    assert [unit for unit in UNITS if weight(unit) == least] == [OURS[Part.EDGE_AI]]
+    assert least < weight(OURS[Part.SYNC]) < 100 < weight(BROWSER) < most
+
+
+def test_the_detectors_quota_is_the_fence_behind_the_share_that_they_allow_themselves() -> None:
+    quota = float(settings_of(OURS[Part.EDGE_AI])["CPUQuota"][0].removesuffix("%")) / 100
+    raspberry_pi_cores = 4
+    assert quota == 1.25 * EdgeAISettings().cpu_share * raspberry_pi_cores
+
+
+@pytest.mark.parametrize("part", list(Part))
+def test_the_laptop_s_supervisor_prefers_the_parts_as_the_units_do(part: Part) -> None:
+    assert int((settings_of(OURS[part])["Nice"] or ["0"])[0]) == NICENESS.get(part, 0)
 
 
 def test_the_browser_opens_the_page_that_the_kiosk_serves() -> None:
@@ -237,7 +292,7 @@ def test_the_folders_belong_to_who_works_in_them(users: Path) -> None:
         ("run/deskproctor", "root", 0o3770),
         ("etc/deskproctor", "root", 0o750),
         ("var/lib/deskproctor/custody", "deskproctor-custody", 0o700),
-        ("var/lib/deskproctor/incoming", "deskproctor-capture", 0o2770),
+        ("run/deskproctor/incoming", "deskproctor-capture", 0o2770),
         ("var/lib/deskproctor/segments", "deskproctor-custody", 0o2750),
     ):
         status = (users / folder).stat()

@@ -47,6 +47,21 @@ class Model(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     card: str
 
 
+class Installed(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A detector that comes with the library that runs it, and is not copied here."""
+
+    name: str
+    task: str
+    package: Package
+    taken: tuple[str, ...]
+    sha256: str
+    """Of the first file taken, as it is installed."""
+    size: int
+    licence: str
+    licence_source: str
+    card: str
+
+
 class Pictures(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Pictures inside a package, with their SHA-256, that set the ranges of an int8 model."""
 
@@ -60,6 +75,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
 
     model: tuple[Model, ...]
     pictures: tuple[Pictures, ...]
+    installed: tuple[Installed, ...] = ()
 
 
 class Catalogue:
@@ -82,6 +98,10 @@ class Catalogue:
                 f"is {actual or 'none, for the file is missing'}. {REMEDY}"
             )
         return path
+
+    def installed(self, name: str) -> Installed:
+        """What the manifest says of a detector that comes with its library."""
+        return next(entry for entry in self.manifest.installed if entry.name == name)
 
     def hashes(self) -> dict[str, str]:
         """The SHA-256 of each model by its name."""

@@ -6,6 +6,7 @@ const CALLED = "The invigilator has been called.";
 const listeners = [];
 const caller = document.getElementById("call");
 const body = document.body;
+let leaving = false;
 let token = document.querySelector('meta[name="csrf-token"]').content;
 
 export const csrf = () => token;
@@ -33,7 +34,9 @@ function renew(fresh) {
 
 function follow(state) {
   const elsewhere = state.page !== body.dataset.page || (state.session ?? "") !== body.dataset.session;
-  if (elsewhere) location.replace(state.path);
+  // Once: a second call would abort the first, and the page would come later.
+  if (elsewhere && !leaving) location.replace(state.path);
+  leaving ||= elsewhere;
   return elsewhere;
 }
 
@@ -43,19 +46,25 @@ function take(state) {
   const exam = body.dataset.page === "exam" ? " Keep going: your answers are kept here until they are saved." : "";
   say("away", state.away ? `The recorder of this desk does not answer at the moment.${exam}` : "", "warn");
   if (!state.away) {
+    say("trouble", state.trouble, "warn");
     if (body.dataset.page !== "record") say("message", state.message && `Message from the invigilator: ${state.message}`);
     if (caller) say("called", state.called ? CALLED : "");
   }
   for (const listener of listeners) listener(state);
 }
 
-async function look() {
+// Asks now, and not only when the second is over.
+export async function ask() {
   try {
     const reply = await fetch("/state.json", { cache: "no-store", signal: AbortSignal.timeout(6000) });
     take(await reply.json());
   } catch {
     take({ away: true });
   }
+}
+
+async function look() {
+  await ask();
   setTimeout(look, EVERY_MS);
 }
 
@@ -86,7 +95,7 @@ export async function send(form) {
 if (["sign_in", "handed_in", "record"].includes(body.dataset.page)) {
   for (const key of Object.keys(sessionStorage)) if (key.startsWith("answer ")) sessionStorage.removeItem(key);
 }
-for (const form of document.querySelectorAll('form[method="post"]:not(#call, #submit)')) {
+for (const form of document.querySelectorAll('form[method="post"]:not(#call, #submit, [data-stays])')) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     send(form);

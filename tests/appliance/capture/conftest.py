@@ -10,10 +10,13 @@ import av
 import numpy as np
 import pytest
 
+from appliance.capture.ports import NoMicrophone
 from appliance.capture.segments import Incoming
+from appliance.capture.simulated import BLOCK_MS, SimulatedMicrophone
 from appliance.capture.video import VideoReader
 from appliance.runtime.clock import SimulatedClock
 from appliance.runtime.frames import Frame
+from appliance.runtime.sounds import Sound
 from proctoring.policy import Recording
 from proctoring.wire import FrameHead
 
@@ -97,3 +100,50 @@ def read() -> Read:
         reader.close()
 
     return lambda path: list(pictures(path))
+
+
+class SteppedEar:
+    """An Ear without a thread: hears what a microphone has by the clock's time."""
+
+    def __init__(self, microphone: SimulatedMicrophone, clock: SimulatedClock) -> None:
+        self.microphone = microphone
+        self._clock = clock
+        self._listens = self._is_open = False
+
+    def begin(self, zero_mono_ms: int | None) -> None:
+        self._listens, self._is_open = zero_mono_ms is not None, False
+        if zero_mono_ms is not None:
+            self.microphone.begin(zero_mono_ms)
+
+    def heard(self) -> list[Sound | NoMicrophone]:
+        heard: list[Sound | NoMicrophone] = []
+        try:
+            while self._listens and self._has_more():
+                heard.append(self.microphone.next(0))
+        except NoMicrophone as error:
+            self._is_open = False
+            heard.append(error)
+        return heard
+
+    def _has_more(self) -> bool:
+        if not self._is_open:
+            self.microphone.open()
+            self._is_open = True
+        return self.microphone.due_ms + BLOCK_MS <= self._clock.mono_ms()
+
+
+@pytest.fixture
+def ear(clock: SimulatedClock) -> SteppedEar:
+    return SteppedEar(SimulatedMicrophone(clock), clock)
+
+
+@pytest.fixture
+def listen() -> Callable[[Path], list[tuple[int, bool]]]:
+    """The sound of a file as (time in ms, whether it is loud), one for each decoded piece."""
+
+    def pieces(path: Path) -> Iterator[tuple[int, bool]]:
+        with av.open(str(path)) as file:
+            for piece in file.decode(audio=0):
+                yield round(1000 * piece.time), bool(np.abs(piece.to_ndarray()).max() > 0.05)
+
+    return lambda path: list(pieces(path))

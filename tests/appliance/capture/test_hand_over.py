@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from appliance.capture.hand_over import HandOver
-from appliance.runtime.custody_link import CustodyAway
+from appliance.capture.hand_over import REST_MS, HandOver
+from appliance.runtime.custody_link import CustodyAway, DiskFails
 from appliance.runtime.simulated import SimulatedCustody
 from proctoring.errors import Refused
 from proctoring.fact import Part
@@ -106,9 +106,30 @@ def test_a_refused_segment_stays_and_holds_up_no_other(custody, hand_over, finis
     assert not refused.path.exists()
 
 
-def test_segments_of_another_session_are_never_put_into_this_ledger(custody, hand_over, finish) -> None:
+def test_what_is_left_of_another_session_is_offered_as_that_sessions_own(custody, hand_over, finish) -> None:
     old = finish("old")
+    custody.answers[StoreSegment] = taking
     hand_over.report(ReportCameraEnd(session="old", reason="video ended"))
     assert hand_over.attempt("a")
-    assert custody.asked == []
-    assert old.path.exists()
+    (offered,) = custody.asked
+    assert (offered.session, offered.file) == ("old", str(old.path))
+
+
+def test_without_a_session_at_the_desk_what_is_left_of_an_older_one_is_offered(custody, hand_over, finish) -> None:
+    finish("old")
+    custody.answers[StoreSegment] = taking
+    assert hand_over.attempt(None)
+    assert [request.session for request in custody.asked_for(StoreSegment)] == ["old"]
+
+
+def test_a_disk_that_takes_nothing_is_not_asked_all_the_time_and_nothing_is_called_handed_over(
+    custody, hand_over, finish, clock
+) -> None:
+    custody.answers[StoreSegment] = raising(DiskFails("full"))
+    finish(started_ms=0)
+    assert not hand_over.attempt("a")
+    custody.answers[StoreSegment] = taking
+    assert not hand_over.attempt("a")
+    clock.pass_ms(REST_MS)
+    assert hand_over.attempt("a")
+    assert len(custody.asked_for(StoreSegment)) == 2

@@ -32,7 +32,7 @@ class Request:
         return np.concatenate([luma.ravel(), chroma.ravel()])
 
     def get_metadata(self) -> dict[str, int]:
-        return {"SensorTimestamp": self.taken_ns, "ExposureTime": 10_000}
+        return {"SensorTimestamp": self.taken_ns, "ExposureTime": 10_000, "FrameDuration": 66_667}
 
     def release(self) -> None:
         self.released = True
@@ -43,6 +43,7 @@ class Driver:
 
     cameras = 1
     late = 0
+    later_ns = 0
     made: list[Driver] = []  # noqa: RUF012
 
     def __init__(self, camera_num: int = 0) -> None:
@@ -77,6 +78,8 @@ class Driver:
             Driver.late -= 1
             raise TimeoutError
         self.requests.append(Request())
+        if Driver.later_ns:
+            self.requests[-1].taken_ns = self.requests[0].taken_ns + Driver.later_ns
         return self.requests[-1]
 
     def close(self) -> None:
@@ -89,6 +92,7 @@ def driver(monkeypatch: pytest.MonkeyPatch) -> type[Driver]:
     monkeypatch.setattr(Driver, "made", [])
     monkeypatch.setattr(Driver, "cameras", 1)
     monkeypatch.setattr(Driver, "late", 0)
+    monkeypatch.setattr(Driver, "later_ns", 0)
     return Driver
 
 
@@ -116,6 +120,16 @@ def test_its_time_is_the_sensors_on_the_monotonic_clock(camera: PiCamera) -> Non
     frame = camera.next(1.0)
     assert frame
     assert before_ms - 31 <= frame.head.mono_ms <= SystemClock().mono_ms() - 29
+
+
+def test_pictures_that_nobody_asked_for_in_time_are_missing_in_its_numbers(camera: PiCamera, driver) -> None:
+    frames = []
+    for late_ms in (0, 66, 266):
+        Driver.later_ns = late_ms * 1_000_000
+        frames.append(camera.next(1.0))
+    numbers = [frame.head.number for frame in frames if frame]
+    assert numbers[1] - numbers[0] == 1
+    assert numbers[2] - numbers[1] == 3
 
 
 def test_every_request_is_given_back(camera: PiCamera, driver) -> None:

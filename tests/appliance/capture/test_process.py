@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -13,10 +14,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from appliance.capture.standby import LOCK
 from appliance.runtime.clock import SystemClock
 from appliance.runtime.frames import FrameListener
+from appliance.runtime.memory import is_memory
 from appliance.runtime.settings import Desk
 from appliance.runtime.sockets import Answerer, Teller
+from appliance.runtime.sounds import Sound, SoundListener
 from proctoring import wire
 from proctoring.fact import Part
 from proctoring.policy import Policy, Recording
@@ -62,7 +66,7 @@ class TestCustody(threading.Thread):
             return wire.encode(Saved(seq=1))
         if isinstance(request, wire.Hello | wire.AskView):
             return wire.encode(self.view)
-        saved = isinstance(request, wire.ReportGap | wire.ReportCameraEnd)
+        saved = isinstance(request, wire.ReportGap | wire.ReportCameraEnd | wire.ReportEncoder)
         return wire.encode(Saved(seq=1) if saved else wire.Done())
 
     def show(self, **changes: object) -> None:
@@ -97,7 +101,8 @@ def start(desk: Desk, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen
     def start(capture: str = 'source = "simulated"') -> subprocess.Popen[str]:
         settings = tmp_path / "desk.toml"
         settings.write_text(
-            f'desk = "desk-1"\nrun_dir = "{desk.run_dir}"\ndata_dir = "{desk.data_dir}"\n[capture]\n{capture}\n'
+            f'desk = "desk-1"\nrun_dir = "{desk.run_dir}"\ndata_dir = "{desk.data_dir}"\n'
+            f"incoming_on_disk = true\n[capture]\n{capture}\n"
         )
         command = [sys.executable, "-m", "appliance.capture", "--settings", str(settings)]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -120,7 +125,7 @@ def test_a_recorder_killed_in_the_middle_of_a_segment_loses_a_picture_or_two(
 ) -> None:
     process = start()
     custody.begin()
-    incoming = desk.data_dir / "incoming"
+    incoming = desk.incoming()
     wait_until(lambda: pictures_in(incoming) >= 40)
     process.kill()
     process.wait()
@@ -140,6 +145,100 @@ def test_a_recorder_killed_in_the_middle_of_a_segment_loses_a_picture_or_two(
     assert after.started_ms > segment.ended_ms
 
 
+def with_sound(custody: TestCustody) -> None:
+    recording = msgspec.structs.replace(LONG, microphone=True, segment_ms=2000)
+    custody.show(policy=Policy(recording=recording))
+
+
+def test_where_the_policy_wants_it_sound_is_recorded_and_offered_to_who_listens(
+    desk: Desk, custody: TestCustody, start, tmp_path: Path, listen, read
+) -> None:
+    with_sound(custody)
+    start('source = "simulated"\nmicrophone = "simulated"')
+    heard: list[Sound] = []
+    with SoundListener(desk) as listener:
+        custody.begin()
+        wait_until(lambda: heard.extend(listener.heard()) or len(custody.asked_for(StoreSegment)) >= 2)
+    custody.show(state=State.SUBMITTED)
+    wait_until(lambda: custody.asked_for(Drained))
+    assert len(heard) >= 50
+    assert all(after.mono_ms - before.mono_ms == 40 for before, after in itertools.pairwise(heard))
+    segment = custody.asked_for(StoreSegment)[1].segment
+    kept = tmp_path / "kept.mp4"
+    kept.write_bytes(custody.files[segment.sha256])
+    assert len(read(kept)) == segment.frames
+    loud = {is_loud for _, is_loud in listen(kept)}
+    assert loud == {True, False}
+    assert listen(kept)[-1][0] >= segment.ended_ms - segment.started_ms - 150
+
+
+def test_a_desk_without_a_microphone_records_all_the_same_and_says_so(
+    desk: Desk, custody: TestCustody, start
+) -> None:
+    with_sound(custody)
+    start()
+    custody.begin()
+    wait_until(lambda: custody.asked_for(StoreSegment))
+    custody.show(state=State.SUBMITTED)
+    wait_until(lambda: custody.asked_for(Drained))
+    assert [gap.reason for gap in custody.asked_for(wire.ReportGap)] == ["microphone: this desk has none"]
+
+
+def films(desk: Desk, process: subprocess.Popen[str]) -> bool:
+    """Whether it is this one's turn."""
+    lock = desk.run_dir / LOCK
+    return lock.exists() and lock.read_text() == str(process.pid)
+
+
+def test_of_two_recorders_one_films_and_the_other_takes_over_when_it_is_killed(
+    desk: Desk, custody: TestCustody, start
+) -> None:
+    first = start()
+    wait_until(lambda: films(desk, first))
+    second = start()
+    custody.begin()
+    wait_until(lambda: pictures_in(desk.incoming()) >= 20)
+    assert custody.asked_for(Hello) == [Hello(part=Part.CAPTURE, pid=first.pid)]
+    first.kill()
+    first.wait()
+    (desk.run_dir / "capture.exit").write_text("killed by SIGKILL")
+    wait_until(lambda: custody.asked_for(StoreSegment))
+    assert films(desk, second)
+    greeting = Hello(part=Part.CAPTURE, pid=second.pid, after="killed by SIGKILL")
+    assert custody.asked_for(Hello)[1:] == [greeting]
+    custody.show(state=State.SUBMITTED)
+    wait_until(lambda: custody.asked_for(Drained))
+    kept = [request.segment for request in custody.asked_for(StoreSegment)]
+    assert [(segment.number, segment.ended_by) for segment in kept] == [(1, EndedBy.CRASH), (2, EndedBy.STOP)]
+    assert kept[0].ended_ms <= kept[1].started_ms
+
+
+def test_a_recorder_that_takes_over_films_before_custody_is_back(desk: Desk, custody: TestCustody, start) -> None:
+    first = start()
+    wait_until(lambda: films(desk, first))
+    start()
+    custody.begin()
+    incoming = desk.incoming()
+    wait_until(lambda: pictures_in(incoming) >= 20)
+    custody.running = False
+    custody.join(5)
+    first.kill()
+    wait_until(lambda: len(list(incoming.glob("*.part"))) == 2)
+
+
+def test_a_recorder_that_waits_for_its_turn_ends_when_told_to(desk: Desk, custody: TestCustody, start) -> None:
+    first = start()
+    wait_until(lambda: custody.asked_for(Hello))
+    assert films(desk, first)
+    second = start()
+    (desk.run_dir / "capture.exit").write_text("of one that did not film")
+    wait_until(lambda: not (desk.run_dir / "capture.exit").exists())
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(20) == 0
+    assert films(desk, first)
+    assert len(custody.asked_for(Hello)) == 1
+
+
 def test_pictures_are_offered_before_the_exam(desk: Desk, custody: TestCustody, start) -> None:
     start()
     with FrameListener(desk) as listener:
@@ -154,12 +253,12 @@ def test_told_to_stop_in_an_exam_it_hands_over_the_last_segment_and_takes_its_le
 ) -> None:
     process = start()
     custody.begin()
-    wait_until(lambda: pictures_in(desk.data_dir / "incoming") >= 5)
+    wait_until(lambda: pictures_in(desk.incoming()) >= 5)
     process.send_signal(signal.SIGTERM)
     assert process.wait(20) == 0
     assert custody.asked_for(StoreSegment)[-1].segment.ended_by is EndedBy.STOP
     assert custody.asked[-1] == Goodbye(part=Part.CAPTURE)
-    assert [path.suffix for path in (desk.data_dir / "incoming").iterdir()] == [".last"]
+    assert [path.suffix for path in (desk.incoming()).iterdir()] == [".last"]
 
 
 def test_it_greets_custody_with_its_name(custody: TestCustody, start) -> None:
@@ -188,4 +287,19 @@ def test_what_cannot_work_ends_with_a_sentence_before_anything_starts(
     assert process.returncode == 1
     assert sentence in said
     assert "Traceback" not in said
-    assert not list(desk.run_dir.iterdir())
+    assert not list(desk.run_dir.glob("*.sock"))
+
+
+def test_it_films_nothing_onto_a_disk_unless_that_is_allowed(desk: Desk, tmp_path: Path) -> None:
+    settings = tmp_path / "desk.toml"
+    settings.write_text(
+        f'desk = "desk-1"\nrun_dir = "{desk.run_dir}"\ndata_dir = "{desk.data_dir}"\n'
+        '[capture]\nsource = "simulated"\n'
+    )
+    if is_memory(tmp_path):
+        pytest.skip("pytest's folder lies in memory here: nothing to refuse")
+    command = [sys.executable, "-m", "appliance.capture", "--settings", str(settings)]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1
+    assert "Set incoming_dir to a folder on a tmpfs" in ended.stderr
+    assert "Traceback" not in ended.stderr

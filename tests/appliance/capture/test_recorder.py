@@ -7,8 +7,10 @@ import msgspec
 import numpy as np
 import pytest
 
+from appliance.capture.encoders import Encoders, board_encodes
 from appliance.capture.recorder import Recorder
-from appliance.capture.video import VideoReader
+from appliance.capture.simulated import FaultyWriters
+from appliance.capture.video import HARDWARE, SOFTWARE, VideoReader
 from proctoring.fact import Part
 from proctoring.segment import EndedBy
 from proctoring.wire import ReportGap
@@ -17,10 +19,10 @@ from proctoring.wire import ReportGap
 class Tape:
     """A recorder, what it reported, and a way to feed it."""
 
-    def __init__(self, incoming, settings, make_frame, from_ms: int = 0) -> None:
+    def __init__(self, incoming, settings, make_frame, from_ms: int = 0, writers=None) -> None:
         self.gaps: list[ReportGap] = []
         self.incoming = incoming
-        self.recorder = Recorder(incoming, "a", settings, from_ms, self.gaps.append)
+        self.recorder = Recorder(incoming, "a", settings, from_ms, self.gaps.append, writers)
         self._make_frame = make_frame
         self._number = 0
 
@@ -175,3 +177,93 @@ def test_a_disk_that_is_full_from_the_beginning_is_tried_once_a_second(
     tape.recorder.stop(6000, EndedBy.STOP)
     assert tape.intervals == [(5000, 5967, 10, EndedBy.STOP)]
     assert [gap[:2] for gap in tape.pauses] == [(0, 5000)]
+
+
+def test_pictures_lost_in_one_segment_are_one_gap_that_says_how_many(tape: Tape) -> None:
+    tape.feed(0, 67)
+    tape.recorder.miss(133)
+    tape.feed(200)
+    tape.recorder.miss(267)
+    tape.feed(*range(333, 2400, 67))
+    assert tape.pauses == [(133, 334, "2 pictures were lost: the desk could not keep up with its camera")]
+
+
+def test_a_picture_lost_at_the_very_end_is_told_when_the_recorder_stops(tape: Tape) -> None:
+    tape.feed(0, 67)
+    tape.recorder.miss(133)
+    tape.recorder.stop(140, EndedBy.STOP)
+    assert tape.pauses == [(133, 200, "1 picture was lost: the desk could not keep up with its camera")]
+
+
+def test_a_long_time_of_lost_pictures_is_told_once_and_not_as_the_camera_s_silence(tape: Tape) -> None:
+    tape.feed(0, 100)
+    for at_ms in range(200, 2000, 100):
+        tape.recorder.miss(at_ms)
+    tape.feed(2000, 2100)
+    tape.recorder.stop(2200, EndedBy.STOP)
+    assert tape.pauses == [(167, 2000, "18 pictures were lost: the desk could not keep up with its camera")]
+
+
+@pytest.fixture
+def writers() -> FaultyWriters:
+    return FaultyWriters(Encoders())
+
+
+def test_an_encoder_that_fails_is_made_anew_at_once_and_what_it_had_written_is_kept(
+    incoming, settings, make_frame, writers: FaultyWriters
+) -> None:
+    tape = Tape(incoming, settings, make_frame, writers=writers)
+    tape.feed(*range(0, 600, 100))
+    writers.failing = 1
+    tape.feed(*range(600, 1200, 100))
+    tape.recorder.stop(1200, EndedBy.STOP)
+    before, after = tape.intervals
+    assert (before[0], before[2], before[3]) == (0, 6, EndedBy.CRASH)
+    assert after == (700, 1167, 5, EndedBy.STOP)
+    reason = "the encoder failed and was made anew: no memory for the next picture"
+    assert tape.pauses == [(before[1], 700, reason)]
+
+
+def test_an_encoder_that_fails_again_and_again_is_made_anew_once_a_second(
+    incoming, settings, make_frame, writers: FaultyWriters
+) -> None:
+    tape = Tape(incoming, settings, make_frame, writers=writers)
+    writers.failing = 1000
+    tape.feed(*range(0, 5000, 100))
+    assert writers.made <= 7
+    assert incoming.parts() == incoming.done() == []
+    writers.failing = 0
+    tape.feed(*range(6000, 7000, 100))
+    tape.recorder.stop(7000, EndedBy.STOP)
+    assert [gap[:2] for gap in tape.pauses] == [(0, 6000)]
+
+
+def test_an_encoder_that_refuses_its_settings_is_a_gap_in_its_own_words(
+    tape: Tape, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("appliance.capture.video.PRESET", "no such preset")
+    tape.feed(0, 100)
+    tape.recorder.stop(3000, EndedBy.STOP)
+    (gap,) = tape.pauses
+    assert gap[:2] == (0, 3000)
+    assert gap[2].startswith("the encoder failed and was made anew: ")
+
+
+def test_a_board_encoder_that_fails_gives_way_to_libx264_for_the_rest_of_the_session(
+    incoming, settings, make_frame
+) -> None:
+    """There is no such encoder here, so FFmpeg's own refuses the first picture."""
+    if board_encodes():
+        pytest.skip("this board has an encoder of its own, which does not fail")
+    told: list[tuple[str, str]] = []
+    encoders = Encoders(HARDWARE, "this board has it", lambda *said: told.append(said))
+    tape = Tape(incoming, settings, make_frame, writers=encoders)
+    tape.feed(*range(0, 4100, 100))
+    tape.recorder.stop(4100, EndedBy.STOP)
+    assert told[0] == (HARDWARE, "this board has it")
+    ((encoder, why),) = told[1:]
+    assert encoder == SOFTWARE
+    assert why.startswith(f"{HARDWARE} failed: ")
+    (gap,) = tape.pauses
+    assert (gap[0], gap[1]) == (0, 100)
+    assert sum(done.frames for done in incoming.done()) == 40

@@ -36,6 +36,22 @@ def test_numbers_go_on_after_custody_took_all_files_away(incoming: Incoming) -> 
     assert incoming.begin("desk-1.2026-11-22.a", 0).number == 4
 
 
+def test_a_part_closed_over_late_does_not_take_the_count_back(incoming: Incoming) -> None:
+    left_over, newer = write(incoming), write(incoming)
+    for part in (newer, left_over):
+        incoming.finish(part, 2080, 30, EndedBy.LENGTH).path.unlink()
+    assert incoming.begin("desk-1.2026-11-22.a", 0).number == 3
+
+
+def test_numbers_go_on_after_a_power_cut_took_the_folder_with_all_that_was_in_it(incoming: Incoming) -> None:
+    incoming.count_on("a", 7)
+    assert incoming.begin("a", 0).number == 8
+    assert incoming.begin("b", 0).number == 1
+    incoming.finish(write(incoming, "a"), 2080, 30, EndedBy.LENGTH)
+    incoming.count_on("a", 7)
+    assert incoming.begin("a", 0).number == 9
+
+
 def test_a_part_left_by_a_crash_keeps_its_number_and_start(incoming: Incoming) -> None:
     write(incoming, started_ms=4321)
     (part,) = incoming.parts()
@@ -67,10 +83,3 @@ def test_files_of_others_are_left_alone(incoming: Incoming, tmp_path: Path) -> N
     (tmp_path / "incoming" / "notes.txt").write_text("not ours")
     (tmp_path / "incoming" / "a.1.mp4").write_text("not ours")
     assert incoming.done() == incoming.parts() == []
-
-
-def test_recordings_of_other_sessions_are_listed(incoming: Incoming) -> None:
-    old = incoming.finish(write(incoming, "a"), 2000, 30, EndedBy.STOP)
-    part = write(incoming, "b")
-    assert incoming.of_others("c") == [part.path, old.path]
-    assert incoming.of_others("a") == [part.path]

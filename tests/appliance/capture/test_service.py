@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from appliance.capture.filming import Filming
+from appliance.capture.filming import NO_EAR, Filming
 from appliance.capture.hand_over import HandOver
 from appliance.capture.service import Service
-from appliance.capture.simulated import SimulatedCamera
+from appliance.capture.simulated import FaultyCamera, SimulatedCamera
+from appliance.capture.steady import Steady
+from appliance.capture.tapes import Tapes
 from appliance.capture.video import VideoWriter
 from appliance.capture.video_file import VideoFile
 from appliance.runtime.custody_link import CustodyAway
@@ -33,7 +36,7 @@ class Pane:
 class Desk:
     """The whole process but its thread, step by step on a simulated clock."""
 
-    def __init__(self, source, incoming, clock, settings) -> None:
+    def __init__(self, source, incoming, clock, settings, ear=None) -> None:
         self.clock = clock
         self.incoming = incoming
         self.custody = SimulatedCustody()
@@ -41,7 +44,8 @@ class Desk:
         self.pane = Pane()
         hand_over = HandOver(self.custody, incoming, "front", clock)
         source.open()
-        self.filming = Filming(source, self.pane, incoming, hand_over.report, clock, offer_per_s=10)
+        tapes = Tapes(incoming, hand_over.report)
+        self.filming = Filming(source, self.pane, tapes, hand_over.report, clock, 10, ear or NO_EAR)
         self.service = Service(self.custody, self.filming, incoming, hand_over, clock)
         self.policy = Policy(recording=settings)
         self.view = View(desk="desk-1", prepared=True, walk_in=True, policy=self.policy)
@@ -214,12 +218,131 @@ def test_what_cannot_be_played_is_left_and_named_in_a_gap(incoming, clock, setti
     assert part.path.with_name(name).read_bytes() == b"nothing to see"
 
 
-def test_what_is_left_of_an_older_session_stays_where_it_is(incoming, clock, settings, caplog) -> None:
+def test_what_cannot_be_played_of_an_older_session_is_left_without_a_word_in_the_new_ones_ledger(
+    incoming, clock, settings, caplog
+) -> None:
     part = incoming.begin("old", 0)
     part.path.write_bytes(b"something")
     desk = Desk(SimulatedCamera(clock, settings), incoming, clock, settings)
     desk.begin("new")
     desk.run_ms(500)
-    assert part.path.exists()
-    assert part.path.name in caplog.text
+    left = part.path.with_suffix(".unreadable")
+    assert left.read_bytes() == b"something"
+    assert left.name in caplog.text
     assert desk.custody.asked_for(ReportGap) == []
+
+
+def test_what_is_left_of_an_older_session_is_closed_over_and_offered_as_its_own(
+    incoming, clock, settings, make_frame
+) -> None:
+    part = incoming.begin("old", 2000)
+    writer = VideoWriter(part.path, settings)
+    for number in range(10):
+        writer.add(make_frame(number, 0), number * 100)
+    desk = Desk(SimulatedCamera(clock, settings), incoming, clock, settings)
+    desk.begin("new")
+    desk.run_ms(500)
+    (offered,) = desk.custody.asked_for(StoreSegment)
+    assert (offered.session, offered.segment.started_ms, offered.segment.ended_by) == ("old", 2000, EndedBy.CRASH)
+
+
+def test_pictures_that_the_camera_lost_are_a_gap_of_the_recording(desk: Desk) -> None:
+    desk.begin()
+    desk.run_ms(500)
+    desk.clock.pass_ms(400)
+    desk.run_ms(3000)
+    (gap,) = desk.custody.asked_for(ReportGap)
+    assert gap.part is Part.CAPTURE
+    assert 500 <= gap.from_ms < gap.to_ms <= 1000
+    assert gap.reason.startswith(("4 pictures were lost", "5 pictures were lost"))
+
+
+@pytest.fixture
+def camera(clock, settings) -> FaultyCamera:
+    return FaultyCamera(clock, settings)
+
+
+@pytest.fixture
+def faulty(camera, incoming, clock, settings) -> Desk:
+    desk = Desk(Steady(camera, clock), incoming, clock, settings)
+    desk.begin()
+    desk.run_ms(1000)
+    return desk
+
+
+def the_gap(desk: Desk) -> ReportGap:
+    desk.show(state=State.SUBMITTED)
+    desk.run_ms(300)
+    (gap,) = desk.custody.asked_for(ReportGap)
+    assert gap.part is Part.CAPTURE
+    return gap
+
+
+def covered(desk: Desk, gap: ReportGap) -> bool:
+    """Whether the recording ends where the gap begins and goes on where it ends."""
+    before = [segment.ended_ms for segment in desk.stored if segment.started_ms < gap.to_ms]
+    after = [segment.started_ms for segment in desk.stored if segment.started_ms >= gap.to_ms]
+    return (before[-1], after[0]) == (gap.from_ms, gap.to_ms)
+
+
+def test_a_camera_that_is_unplugged_is_a_gap_that_says_so_until_it_is_back(faulty: Desk, camera) -> None:
+    camera.unplug()
+    faulty.run_ms(7000)
+    camera.plug_in()
+    faulty.run_ms(3000)
+    gap = the_gap(faulty)
+    assert gap.reason == "the camera was unplugged"
+    assert 6900 <= gap.to_ms - gap.from_ms <= 8500
+    assert covered(faulty, gap)
+
+
+def test_even_a_short_read_error_is_a_gap_with_its_reason(faulty: Desk, camera) -> None:
+    camera.unplug("the camera could not be read")
+    faulty.run_ms(200)
+    camera.plug_in()
+    faulty.run_ms(2000)
+    gap = the_gap(faulty)
+    assert gap.reason == "the camera could not be read"
+    assert covered(faulty, gap)
+
+
+def test_a_camera_that_stays_away_is_a_gap_until_the_end(faulty: Desk, camera) -> None:
+    camera.unplug()
+    faulty.run_ms(5000)
+    gap = the_gap(faulty)
+    assert gap.to_ms - gap.from_ms >= 4900
+    assert faulty.stored[-1].ended_by is EndedBy.CAMERA
+
+
+def test_a_camera_that_falls_silent_is_a_gap_too(faulty: Desk, camera) -> None:
+    camera.is_silent = True
+    faulty.run_ms(4000)
+    camera.is_silent = False
+    faulty.run_ms(2000)
+    gap = the_gap(faulty)
+    assert gap.reason == "the camera gave no pictures"
+    assert covered(faulty, gap)
+
+
+@pytest.mark.parametrize(("jump_ms", "words"), [(3_600_000, "ahead by 3600.0 s"), (-10_000, "back by 10.0 s")])
+def test_a_jump_of_the_cameras_clock_is_told_and_the_recording_keeps_the_exams_time(
+    faulty: Desk, camera, jump_ms: int, words: str
+) -> None:
+    camera.jump(jump_ms)
+    faulty.run_ms(2500)
+    gap = the_gap(faulty)
+    assert gap.reason == f"the camera's clock jumped {words}"
+    assert gap.to_ms - gap.from_ms <= 100
+    assert 3300 <= faulty.stored[-1].ended_ms <= 3900
+    assert {True} == {frame.head.mono_ms <= faulty.clock.mono_ms() for frame in faulty.pane.frames}
+    frames = sum(segment.frames for segment in faulty.stored)
+    assert 3.3 * 15 <= frames <= 3.9 * 15
+
+
+def test_pictures_that_were_dropped_on_the_way_are_counted_by_the_cameras_numbers(faulty: Desk, camera) -> None:
+    camera.lose(7)
+    faulty.clock.pass_ms(7 * 67)
+    faulty.run_ms(2500)
+    gap = the_gap(faulty)
+    assert re.match(r"\d+ pictures were lost", gap.reason)
+    assert gap.to_ms - gap.from_ms >= 400

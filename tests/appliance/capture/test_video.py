@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import struct
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from appliance.capture.video import VideoReader, VideoUnusable, VideoWriter, fitted
 from appliance.capture.video_file import check_video
+from appliance.runtime.frames import Frame
 from proctoring.policy import Recording
+from proctoring.wire import FrameHead
 
 
 def luma(frame) -> np.ndarray:
@@ -54,6 +59,74 @@ def test_full_range_white_becomes_video_range_white(make_video) -> None:
     still = reader.next()
     assert still
     assert abs(int(luma(still.frame(1, 0)).mean()) - 235) <= 1
+
+
+def lying_down(path: Path, a: int, b: int, c: int, d: int) -> Path:
+    """The video with a track header that says how to turn it: the matrix (a b; c d)."""
+    data = bytearray(path.read_bytes())
+    head = data.index(b"tkhd") + 4
+    assert data[head] == 0, "a header of version 0"
+    for place, value in enumerate((a, b, 0, c, d, 0)):
+        struct.pack_into(">i", data, head + 40 + 4 * place, value << 16)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("matrix", "size", "white"),
+    [
+        ((1, 0, 0, 1), (160, 90), np.s_[:, :80]),
+        ((0, 1, -1, 0), (90, 160), np.s_[:80, :]),
+        ((-1, 0, 0, -1), (160, 90), np.s_[:, 80:]),
+        ((0, -1, 1, 0), (90, 160), np.s_[80:, :]),
+    ],
+)
+def test_a_telephones_video_is_turned_upright(tmp_path: Path, matrix, size, white) -> None:
+    path, settings = tmp_path / "turned.mp4", Recording(width=160, height=90, frames_per_s=15)
+    planes = np.full(160 * 90 * 3 // 2, 128, np.uint8)
+    planes[: 160 * 90].reshape(90, 160)[:] = [[235] * 80 + [16] * 80]
+    writer = VideoWriter(path, settings)
+    for number in range(3):
+        head = FrameHead(number=number, mono_ms=0, width=160, height=90)
+        writer.add(Frame(head, planes.tobytes()), 66 * number)
+    writer.close()
+    still = VideoReader(lying_down(path, *matrix)).next()
+    assert still
+    assert still.size == size
+    frame = still.frame(1, 0)
+    assert (frame.head.width, frame.head.height) == size
+    assert len(frame.planes) == 160 * 90 * 3 // 2
+    seen = luma(frame)
+    assert seen[white].mean() > 200
+    assert seen.sum() - seen[white].sum() < 60 * seen.size / 2
+
+
+def written(path: Path, codec: str, pix_fmt: str, rows: np.ndarray) -> Path:
+    """A video of two pictures that are the same."""
+    with av.open(str(path), "w") as file:
+        stream = file.add_stream(codec, rate=15)
+        stream.height, stream.width = rows.shape
+        stream.pix_fmt = pix_fmt
+        for number in range(2):
+            picture = av.VideoFrame.from_ndarray(rows, format="gray").reformat(format=pix_fmt)
+            picture.pts, picture.time_base = number, Fraction(1, 15)
+            file.mux(stream.encode(picture))
+        file.mux(stream.encode(None))
+    return path
+
+
+def test_a_grey_video_is_read_without_colour(tmp_path: Path) -> None:
+    still = VideoReader(written(tmp_path / "grey.mkv", "ffv1", "gray", np.full((90, 160), 120, np.uint8))).next()
+    assert still
+    frame = still.frame(1, 0)
+    assert set(frame.planes[160 * 90 :]) == {128}
+    assert luma(frame).std() == 0
+
+
+def test_a_huge_video_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = written(tmp_path / "huge.avi", "mjpeg", "yuvj420p", np.zeros((7200, 7200), np.uint8))
+    with pytest.raises(VideoUnusable, match=r"huge\.avi has 7200x7200 pixels, more than 50 million"):
+        check_video(path)
 
 
 def test_odd_sides_become_even(make_video) -> None:

@@ -125,3 +125,13 @@ def test_a_file_that_breaks_in_the_middle_ends_with_the_reason(make_video, clock
     shown = play(source, clock, clock.mono_ms() + 8000)
     assert 5 <= len(shown) < 60
     assert source.ended
+
+
+def test_pictures_that_it_left_out_are_missing_in_its_numbers(make_video, clock) -> None:
+    source = opened(make_video(frames=100, per_s=10), clock)
+    source.begin(clock.mono_ms())
+    before = source.next(0.2)
+    clock.pass_ms(1450)
+    after = source.next(0.2)
+    assert before and after
+    assert after.head.number - before.head.number == (after.head.mono_ms - before.head.mono_ms) // 100 > 1

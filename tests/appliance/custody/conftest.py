@@ -1,5 +1,6 @@
 import hashlib
 
+import pyrage
 import pytest
 
 from appliance.custody.service import Custody
@@ -8,6 +9,7 @@ from appliance.custody.store import Store
 from appliance.runtime.clock import SimulatedClock
 from appliance.runtime.custody_link import expect
 from appliance.runtime.settings import Desk
+from deskproctor.enrolment import enrol
 from proctoring import ledger, wire
 from proctoring.exam import load_exam
 from proctoring.fact import Part
@@ -32,17 +34,23 @@ text = "?"
 )
 
 
+SERVER = pyrage.x25519.Identity.generate()
+"""The review server's key: what opens segments. No desk has it."""
+
+
 class DeskUnderTest:
     """Custody on a real database, a simulated clock, and words for what happens at a desk."""
 
     def __init__(self, folder):
         self.desk = Desk(desk="desk-1", run_dir=folder / "run", data_dir=folder / "data")
         self.clock = SimulatedClock()
+        enrol(folder / "authority", self.desk.data_dir, "desk-1")
+        self.identity = CustodySettings().identity(self.desk)
         self.start()
 
     def start(self, after=None):
         self.store = Store(self.desk.folder("custody") / "custody.db")
-        self.custody = Custody(self.desk, CustodySettings(), self.store, self.clock, after)
+        self.custody = Custody(self.desk, CustodySettings(), self.store, self.clock, self.identity, after)
 
     def die_and_start_again(self, after=None):
         """What a SIGKILL leaves: the database as it is."""
@@ -66,11 +74,12 @@ class DeskUnderTest:
         return self.ask(wire.TakeOrder(order=order), wire.OrderOutcome)
 
     def prepare(self, policy=None, **more):
+        more = {"recipients": (str(SERVER.to_public()),)} | more
         prepare = wire.Prepare(exams=(EXAM,), policy=policy or Policy(), walk_in_exam="sample", **more)
         assert self.order(prepare, id_=f"prepare-{self.clock.utc_ms()}").result == "succeeded"
 
-    def run_exam(self):
-        self.prepare()
+    def run_exam(self, policy=None):
+        self.prepare(policy)
         self.ask(wire.SignIn(name="Ada"))
         self.ask(wire.Consent(notice="1"))
         self.ask(wire.FinishCheck())
@@ -84,7 +93,7 @@ class DeskUnderTest:
             self.custody.tick()
 
     def segment(self, data=b"moving pictures", number=1):
-        file = self.desk.folder("incoming") / f"{number}.mp4"
+        file = self.desk.incoming() / f"{number}.mp4"
         file.write_bytes(data)
         segment = Segment(
             camera="desk",
@@ -97,6 +106,15 @@ class DeskUnderTest:
             sha256=hashlib.sha256(data).hexdigest(),
         )
         return wire.StoreSegment(session=self.view.session, segment=segment, file=str(file))
+
+    def opened(self):
+        """The videos in the folder of segments, as the review server opens them."""
+        files = sorted((self.desk.data_dir / "segments").iterdir())
+        return [pyrage.decrypt(file.read_bytes(), [SERVER]) for file in files]
+
+    def server_key(self):
+        """What the review server opens segments with."""
+        return SERVER
 
     def finish(self):
         self.ask(wire.Submit())
@@ -116,4 +134,6 @@ class DeskUnderTest:
 
 @pytest.fixture
 def desk(tmp_path):
-    return DeskUnderTest(tmp_path)
+    made = DeskUnderTest(tmp_path)
+    yield made
+    (made.desk.data_dir / "reserved").unlink(missing_ok=True)

@@ -34,8 +34,9 @@ def test_after_a_power_cut_the_exam_resumes_with_the_time_that_was_left(desk):
     assert desk.view.state is State.RUNNING
     desk.pass_s(60)
     assert desk.view.left_ms == 8 * 60_000
-    (gap,) = desk.facts(f.Gap)
+    lost, gap = desk.facts(f.Gap)
     assert (gap.from_ms, gap.to_ms) == (60_000, 360_000)
+    assert (lost.part, lost.from_ms, lost.to_ms) == (f.Part.CAPTURE, 0, 360_000)
 
 
 def test_a_paused_exam_does_not_resume_by_itself_after_a_power_cut(desk):

@@ -1,5 +1,6 @@
 import pytest
 
+from proctoring import fact as f
 from proctoring import wire
 from proctoring.errors import Refused
 
@@ -23,14 +24,14 @@ def outbox(desk):
 
 def test_the_outbox_holds_all_that_no_receipt_names(desk):
     view = desk.run_exam()
-    request = desk.segment()
-    desk.ask(request, wire.Saved)
+    desk.ask(desk.segment(), wire.Saved)
     (pending,) = outbox(desk).sessions
     assert (pending.session, pending.head_seq, pending.receipted_seq) == (view.session, desk.view.head_seq, 0)
-    assert [segment.sha256 for segment in outbox(desk).segments] == [request.segment.sha256]
+    (segment,) = outbox(desk).segments
+    assert [segment.sha256] == [fact.segment.sha256 for fact in desk.facts(f.SegmentStored)]
     desk.ask(receipt(desk, 3), wire.Done)
     assert outbox(desk).sessions[0].receipted_seq == 3
-    desk.ask(receipt(desk, desk.view.head_seq, (request.segment.sha256,)), wire.Done)
+    desk.ask(receipt(desk, desk.view.head_seq, (segment.sha256,)), wire.Done)
     assert outbox(desk) == wire.Outbox(sessions=(), segments=())
 
 

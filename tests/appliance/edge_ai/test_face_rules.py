@@ -3,6 +3,7 @@ import math
 import pytest
 from msgspec.structs import replace
 
+from appliance.edge_ai.face_path import FacePath
 from appliance.edge_ai.face_rules import Talking, candidate, rules_of, sideways_deg
 from appliance.edge_ai.gaze import IrisGaze
 from appliance.edge_ai.landmarks import FaceLandmarks
@@ -102,17 +103,32 @@ def test_what_a_turned_head_does_with_its_mouth_is_not_known():
     assert all(look(seen) is None for seen in at_8_fps(lambda t: [replace(speaking(t)[0], pose=Pose(40, 0, 0))], 2))
 
 
-def test_a_voice_raises_the_score_and_silence_lowers_it():
+def test_where_there_is_a_microphone_talking_takes_a_mouth_and_a_voice():
     def mumbling(t):
         return [replace(speaking(t)[0], mouth_open=speaking(t)[0].mouth_open / 4)]
 
     scores = []
-    for voice in (0.0, None, 1.0):
+    for voice in (0.0, None, 0.25, 0.5, 1.0):
         look = Talking(POLICY)
         scores.append([look(replace(seen, voice=voice)) for seen in at_8_fps(mumbling, 2)][-1].score)
-    silent, unheard, heard = scores
-    assert silent == pytest.approx(unheard / 2)
-    assert heard > unheard
+    silent, unheard, hardly, half, heard = scores
+    assert silent == 0.0
+    assert hardly == pytest.approx(unheard / 2)
+    assert unheard == half == heard > 0
+
+
+def test_a_voice_while_the_mouth_is_shut_is_not_the_candidates_and_no_flag():
+    def heard(mouth):
+        return [replace(seen, voice=1.0) for seen in at_8_fps(mouth, 8)]
+
+    assert flags(heard(lambda _: [face(mouth_open=0.02)])) == []
+    (flag,) = flags(heard(speaking), models={"face_landmark": "ab", "silero_vad": "cd"})
+    assert flag.kind is FlagKind.TALKING
+    assert flag.why.models == {"face_landmark": "ab", "silero_vad": "cd"}
+
+
+def test_a_mouth_that_chews_in_silence_is_no_talking():
+    assert flags([replace(seen, voice=0.0) for seen in at_8_fps(speaking, 8)]) == []
 
 
 def test_talking_needs_half_a_second_and_starts_again_with_a_new_session():
@@ -142,6 +158,7 @@ def landmarks(runtime):
 
 
 def watched(clip, faces, landmarks, fps=6):
+    path = FacePath(faces, landmarks)
     import av
 
     due_ms = 0.0
@@ -152,7 +169,7 @@ def watched(clip, faces, landmarks, fps=6):
                 due_ms += 1000 / fps
                 planes = frame.to_ndarray(format="yuv420p")
                 picture = from_i420(planes.tobytes(), frame.width, frame.height)
-                yield Observation(at_ms=at_ms, faces=landmarks.measure(picture, faces.find(picture)))
+                yield Observation(at_ms=at_ms, faces=path.follow(picture, at_ms))
 
 
 STRONG_TURNS = ((1900, 2550, "right"), (25_100, 26_750, "right"), (27_900, 28_650, "left"))

@@ -12,21 +12,21 @@ from appliance.edge_ai.landmarks import (
     MIRRORED_LEFT,
     MIRRORED_RIGHT,
     MOUTH_CORNERS,
+    OVER_BOX,
     FaceLandmarks,
     mouth_open,
+    moved,
+    nearest_of,
+    outline_about,
+    outline_of,
     pose_of,
-    region_of,
 )
 from appliance.edge_ai.models.catalogue import Catalogue
 from appliance.edge_ai.picture import array, from_rgb
+from appliance.edge_ai.turned import TurnedSquare
 from proctoring.observation import Face
 
 EYES_LEVEL = ((0.45, 0.45), (0.55, 0.45))
-
-
-@pytest.fixture(scope="session")
-def mesh_model(runtime):
-    return runtime.load(Catalogue().path("face_landmark"))
 
 
 @pytest.fixture(scope="session")
@@ -79,22 +79,41 @@ def test_a_mouth_is_as_open_as_its_lips_are_apart_by_its_width():
     assert mouth_open(np.zeros_like(mesh)) == 0.0
 
 
-def test_the_mesh_looks_at_one_and_a_half_boxes_with_the_eyes_level():
+def test_a_face_fills_its_square_with_the_eyes_level():
     face = Face(0.9, (0.4, 0.3, 0.6, 0.7), ((0.45, 0.45), (0.55, 0.45 + 0.1 * 1280 / 720)))
-    square = region_of(face, 1280, 720)
-    assert (square.x, square.y, square.side) == pytest.approx((640, 360, 1.5 * 0.4 * 720), rel=1e-5)
+    square = outline_of(face, 1280, 720)
+    assert (square.x, square.y, square.side) == pytest.approx((640, 360, 0.4 * 720), rel=1e-5)
     assert math.degrees(square.slope) == pytest.approx(45, abs=0.01)
 
 
-def test_only_the_nearest_certain_face_is_measured(landmarks, plain):
+@pytest.mark.parametrize("degrees", [-40, 0, 25])
+def test_a_head_that_leans_is_outlined_no_larger(degrees):
+    mesh = head()
+    upright, leaning = (outline_about(turned_mesh) for turned_mesh in (mesh, rotated(mesh, "z", degrees)))
+    assert leaning.side == pytest.approx(upright.side, rel=1e-5)
+    assert leaning.side == pytest.approx(120 / OVER_BOX)
+    assert math.degrees(leaning.slope) == pytest.approx(degrees, abs=0.01)
+    assert math.hypot(leaning.x, leaning.y) == pytest.approx(math.hypot(upright.x, upright.y), abs=0.01)
+
+
+def test_a_face_that_has_moved_is_reported_where_its_mesh_lies():
+    mesh = head() + np.float32([640, 360, 0])
+    face = moved(Face(0.9, (0.0, 0.0, 0.1, 0.1), likeness=None), mesh, TurnedSquare(640, 360, 144, 0.0), 1280, 720)
+    assert face.score == 0.9
+    assert face.box == pytest.approx(((640 - 72) / 1280, (360 - 72) / 720, (640 + 72) / 1280, (360 + 72) / 720))
+    right_eye, left_eye = array(face.points[:2]) * array([1280, 720])
+    assert right_eye[0] < 640 < left_eye[0]
+    edge = moved(face, mesh, TurnedSquare(0, 710, 144, 0.0), 1280, 720)
+    assert (edge.box[0], edge.box[3]) == (0, 1)
+
+
+def test_the_nearest_certain_face_is_the_one_to_measure():
     near = Face(0.9, (0.1, 0.1, 0.4, 0.6), EYES_LEVEL)
     far = Face(0.95, (0.6, 0.4, 0.7, 0.5), EYES_LEVEL)
     ghost = Face(0.3, (0.0, 0.0, 0.9, 0.9), EYES_LEVEL)
-    measured = landmarks.measure(plain(128), (far, near, ghost))
-    assert [face.pose is not None for face in measured] == [False, True, False]
-    assert [face.box for face in measured] == [far.box, near.box, ghost.box]
-    assert landmarks.measure(plain(128), (ghost,)) == (ghost,)
-    assert landmarks.measure(plain(128), ()) == ()
+    assert nearest_of((far, near, ghost)) is near
+    assert nearest_of((ghost,)) is None
+    assert nearest_of(()) is None
 
 
 @pytest.mark.parametrize(("box", "points"), [((0.5, 0.5, 0.5, 0.5), EYES_LEVEL), ((0.1, 0.1, 0.4, 0.6), ())])
@@ -111,7 +130,8 @@ def photo(media, read_picture):
 def test_the_mesh_lies_on_the_face_that_was_found(landmarks, faces, media, read_picture):
     picture = photo(media, read_picture)
     face = faces.find(picture)[0]
-    mesh = landmarks.mesh(picture, face)
+    mesh, sureness, *_ = landmarks.mesh(picture, outline_of(face, picture.width, picture.height))
+    assert sureness > 10
     size = array([picture.width, picture.height])
     found = array(face.points)[3] * size
     box_height = (face.box[3] - face.box[1]) * picture.height
@@ -122,7 +142,7 @@ def test_the_mesh_lies_on_the_face_that_was_found(landmarks, faces, media, read_
 def test_a_picture_in_a_mirror_turns_and_looks_the_other_way(landmarks, faces, media, read_picture):
     picture = photo(media, read_picture)
     mirrored = from_rgb(picture.rgb(picture.width, picture.height)[:, ::-1])
-    (here,), (there,) = (landmarks.measure(shown, faces.find(shown)[:1]) for shown in (picture, mirrored))
+    here, there = (landmarks.measured(shown, faces.find(shown)[0]) for shown in (picture, mirrored))
     assert here.pose.yaw_deg == pytest.approx(-there.pose.yaw_deg, abs=5)
     assert here.pose.pitch_deg == pytest.approx(there.pose.pitch_deg, abs=5)
     assert here.gaze == pytest.approx(-there.gaze, abs=0.15)
@@ -139,6 +159,6 @@ def test_a_head_that_leans_is_measured_as_leaning_and_not_as_turned(landmarks, f
     leaning = from_rgb(
         cv2.warpAffine(picture.rgb(picture.width, picture.height), matrix, (picture.width, picture.height))
     )
-    (upright,), (leant,) = (landmarks.measure(shown, faces.find(shown)[:1]) for shown in (picture, leaning))
+    upright, leant = (landmarks.measured(shown, faces.find(shown)[0]) for shown in (picture, leaning))
     assert leant.pose.roll_deg - upright.pose.roll_deg == pytest.approx(lean_deg, abs=5)
     assert leant.pose.yaw_deg == pytest.approx(upright.pose.yaw_deg, abs=10)

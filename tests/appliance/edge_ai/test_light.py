@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from appliance.edge_ai.light import measure
+from appliance.edge_ai.light import LightWatch, measure
 from appliance.edge_ai.picture import from_rgb
 
 
@@ -44,3 +44,10 @@ def test_shaking_along_one_direction_is_blur_too():
         np.random.default_rng(1).integers(0, 255, (45, 80, 3)).astype(np.uint8), (1280, 720), interpolation=0
     )
     assert measure(from_rgb(cv2.blur(cards, (61, 1)))).sharpness < 0.6 * measure(from_rgb(cards)).sharpness
+
+
+def test_light_is_measured_twice_a_second_and_is_in_between_what_it_was(plain):
+    watch, dark, bright = LightWatch(), plain(40), plain(200)
+    seen = [watch.measure(dark if n == 0 else bright, 125 * n).mean for n in range(6)]
+    assert [mean > 0.5 for mean in seen] == [False, False, False, False, True, True]
+    assert watch.measure(dark, 0).mean < 0.5

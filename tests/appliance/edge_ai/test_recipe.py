@@ -12,6 +12,7 @@ import pytest
 
 from appliance.edge_ai.models.catalogue import Package
 from appliance.edge_ai.models.recipe.packages import PackageRefused, fetch, verify_files
+from appliance.edge_ai.models.recipe.packed import PackingBroken, unpacked, unpacked_model
 from appliance.edge_ai.models.recipe.tfjs_graph import GraphBroken, read_graph
 
 
@@ -105,3 +106,25 @@ def test_a_wheel_serves_as_well_and_each_picture_is_checked(tmp_path):
     verify_files(files, {"data/cat.png": hashlib.sha256(b"cat").hexdigest()})
     with pytest.raises(PackageRefused, match=r"data/cat\.png"):
         verify_files(files, {"data/cat.png": hashlib.sha256(b"dog").hexdigest()})
+
+
+LISTED = b'x.loadPackage({"files": [{"filename": "/a.txt", "start": 0, "end": 3}, {"filename": "/b.tflite", "start": 3, "end": 5}], "remote_package_size": 5});'  # noqa: E501
+
+
+def test_a_packed_file_lies_where_the_loader_says(tmp_path):
+    (tmp_path / "assets.data").write_bytes(b"abcTF")
+    (tmp_path / "loader.js").write_bytes(b"(function() {" + LISTED + b"})();")
+    assert unpacked_model(tmp_path / "assets.data", tmp_path / "loader.js") == b"TF"
+
+
+@pytest.mark.parametrize(
+    ("data", "loader", "ending", "why"),
+    [
+        (b"abcTF", b"nothing", ".tflite", "no list of files"),
+        (b"abcT", LISTED, ".tflite", "5 bytes, the data have 4"),
+        (b"abcTF", LISTED, ".onnx", "names 0 files"),
+    ],
+)
+def test_a_packing_that_does_not_fit_is_refused(data, loader, ending, why):
+    with pytest.raises(PackingBroken, match=why):
+        unpacked(data, loader, ending)

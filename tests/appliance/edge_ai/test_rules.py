@@ -3,9 +3,7 @@ import numpy as np
 import pytest
 
 from appliance.edge_ai.analyser import Analyser
-from appliance.edge_ai.faces import FullRangeFaces
 from appliance.edge_ai.light import measure
-from appliance.edge_ai.objects import NanoDetItems
 from appliance.edge_ai.picture import from_i420, from_rgb
 from appliance.edge_ai.rules import (
     camera_covered,
@@ -172,12 +170,10 @@ def test_a_room_a_dark_room_and_a_covered_lens_are_told_apart():
     }
 
 
-def watched(clip, models, fps, offset_ms):
+def watched(clip, analyser, fps, offset_ms):
     """All flags of a clip, analysed at `fps` from `offset_ms` on."""
     import av
 
-    faces_model, items_model = models
-    analyser = Analyser(FullRangeFaces(faces_model), NanoDetItems(items_model), 30)
     rules, due_ms, flags = rules_of(POLICY, {}), float(offset_ms), {}
     with av.open(str(clip)) as video:
         for frame in video.decode(video=0):
@@ -192,6 +188,11 @@ def watched(clip, models, fps, offset_ms):
     return list(flags.values())
 
 
+@pytest.fixture
+def analyser(face_path, items):
+    return Analyser(face_path, items)
+
+
 def overlapping(flags, kinds, from_ms, to_ms):
     return [flag for flag in flags if flag.kind in kinds and flag.started_ms < to_ms and flag.ended_ms > from_ms]
 
@@ -201,29 +202,29 @@ COMPANY = (FlagKind.SEVERAL_FACES, FlagKind.SECOND_PERSON)
 
 @pytest.mark.media
 @pytest.mark.parametrize(("fps", "offset_ms"), [(5, 0), (5, 130), (8, 60)])
-def test_a_phone_shown_for_less_than_a_second_is_flagged(media, faces_model, items_model, fps, offset_ms):
-    flags = watched(media / "clips/a2_desk_phone_brief.mp4", (faces_model, items_model), fps, offset_ms)
+def test_a_phone_shown_for_less_than_a_second_is_flagged(media, analyser, fps, offset_ms):
+    flags = watched(media / "clips/a2_desk_phone_brief.mp4", analyser, fps, offset_ms)
     objects = [flag for flag in flags if flag.kind is FlagKind.PROHIBITED_OBJECT]
     assert [flag.label for flag in overlapping(objects, {FlagKind.PROHIBITED_OBJECT}, 4400, 5200)] == ["cell phone"]
     assert len(objects) == 1
 
 
 @pytest.mark.media
-def test_a_second_face_is_flagged_while_it_is_there_and_nothing_else(media, faces_model, items_model):
-    flags = watched(media / "clips/a5_second_face_appears.mp4", (faces_model, items_model), 6, 70)
+def test_a_second_face_is_flagged_while_it_is_there_and_nothing_else(media, analyser):
+    flags = watched(media / "clips/a5_second_face_appears.mp4", analyser, 6, 70)
     assert overlapping(flags, COMPANY, 5200, 9800)
     assert {flag.kind for flag in flags} <= set(COMPANY)
 
 
 @pytest.mark.media
 @pytest.mark.parametrize("clip", ["a1_webcam_lab_head_turns.mp4", "a4_identity_swap_M_to_O.mp4"])
-def test_a_candidate_alone_in_a_busy_room_raises_nothing(media, faces_model, items_model, clip):
-    assert watched(media / "clips" / clip, (faces_model, items_model), 5, 40) == []
+def test_a_candidate_alone_in_a_busy_room_raises_nothing(media, analyser, clip):
+    assert watched(media / "clips" / clip, analyser, 5, 40) == []
 
 
 @pytest.mark.media
-def test_a_desk_where_nobody_shows_a_face_is_flagged_throughout(media, faces_model, items_model):
-    flags = watched(media / "clips/a6_person_in_out_backview.mp4", (faces_model, items_model), 5, 0)
+def test_a_desk_where_nobody_shows_a_face_is_flagged_throughout(media, analyser):
+    flags = watched(media / "clips/a6_person_in_out_backview.mp4", analyser, 5, 0)
     absent = [flag for flag in flags if flag.kind is FlagKind.FACE_ABSENT]
     assert sum(flag.ended_ms - flag.started_ms for flag in absent) > 40_000
     assert len(absent) == len(flags)

@@ -2,20 +2,41 @@ import logging
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
-from appliance.edge_ai.analyser import Analyser
+from appliance.edge_ai.analyser import Analyser, Detectors
+from appliance.edge_ai.budget import Budget
+from appliance.edge_ai.check_in import CheckIn
 from appliance.edge_ai.picture import from_rgb
 from appliance.edge_ai.service import HELD, EdgeAI
-from appliance.edge_ai.simulated import CANDIDATE, SimulatedFaces, SimulatedFrames, SimulatedItems
+from appliance.edge_ai.simulated import (
+    CANDIDATE,
+    SimulatedFaces,
+    SimulatedFrames,
+    SimulatedItems,
+    SimulatedPhotographer,
+)
 from appliance.runtime.clock import SimulatedClock
 from appliance.runtime.custody_link import CustodyAway
 from appliance.runtime.frames import Frame
 from appliance.runtime.simulated import SimulatedCustody
+from proctoring.check_in import PhotoFault, PhotoStep
 from proctoring.errors import Refused
 from proctoring.flag import FlagKind
 from proctoring.observation import Face
+from proctoring.policy import Policy, Recording
 from proctoring.session import State
-from proctoring.wire import Drained, EndFlag, FrameHead, RaiseFlag, View
+from proctoring.wire import (
+    AskPhoto,
+    CheckInPhoto,
+    Drained,
+    EndFlag,
+    FrameHead,
+    GivePhoto,
+    MissPhoto,
+    RaiseFlag,
+    View,
+)
 
 SECOND = Face(score=0.9, box=(0.7, 0.2, 0.9, 0.5))
 ZERO_MS = 1_000_000
@@ -31,29 +52,52 @@ def room():
 ROOM = room()
 
 
+class Told:
+    """A recognition that notes whom it was told to expect."""
+
+    def __init__(self):
+        self.begun = []
+
+    def begin(self, photo, compares):
+        self.begun.append((photo is not None, compares))
+
+    def measure(self, picture, faces, at_ms):
+        return faces
+
+
 class Desk:
     """The analysis of a desk between a simulated custody and simulated frames."""
 
-    def __init__(self, faces=None):
+    def __init__(self, faces=None, photographer=None, ears=None):
         self.clock = SimulatedClock(mono_ms=ZERO_MS)
         self.custody = SimulatedCustody()
         self.frames = SimulatedFrames()
         self.number = 0
-        analyser = Analyser(faces or SimulatedFaces(), SimulatedItems(), 8)
+        self.recognition = Told()
+        analyser = Analyser(faces or SimulatedFaces(), SimulatedItems(), self.recognition)
+        self.photographer = photographer or SimulatedPhotographer()
         self.service = EdgeAI(
             self.custody,
             self.frames,
-            analyser,
+            Detectors(analyser, {"faces": "beef"}, "simulated"),
+            CheckIn(self.photographer, self.clock),
             self.clock,
-            frames_per_s=8,
-            models={"faces": "beef"},
-            runtime="simulated",
+            Budget(0.5, cores=4),
+            ears,
         )
 
-    def show(self, state, session="s-1"):
-        zero = None if state in (State.READY, None) else ZERO_MS
+    def show(self, state, session="s-1", **more):
+        zero = None if state in (State.CHECKING_IN, State.READY, None) else ZERO_MS
         self.custody.show(
-            View(desk="desk-1", prepared=True, walk_in=True, session=session, state=state, zero_mono_ms=zero)
+            View(
+                desk="desk-1",
+                prepared=True,
+                walk_in=True,
+                session=session,
+                state=state,
+                zero_mono_ms=zero,
+                **more,
+            )
         )
 
     def film(self, count, every_ms=125, planes=ROOM, size=(128, 72)):
@@ -80,7 +124,83 @@ def test_a_flag_goes_to_custody_with_a_thumbnail_as_soon_as_it_is_raised():
     (message,) = desk.told(RaiseFlag)
     assert message.flag.kind is FlagKind.SEVERAL_FACES
     assert message.flag.started_ms == 0
-    assert message.thumbnail.startswith(b"\xff\xd8")
+    assert [picture.jpeg[:2] for picture in message.thumbnails] == [b"\xff\xd8"] * 2
+
+
+def test_the_end_of_a_flag_goes_with_its_final_pictures():
+    desk = Desk(SimulatedFaces(*[(CANDIDATE, SECOND)] * 12, (CANDIDATE,)))
+    desk.show(State.RUNNING)
+    desk.film(40)
+    (ended,) = desk.told(EndFlag)
+    assert ended.thumbnails[-1].at_ms == ended.flag.ended_ms
+
+
+WANTED = PhotoStep(attempt=1, wanted=True)
+
+
+def test_the_photo_that_custody_wants_is_taken_and_given_once():
+    desk = Desk(photographer=SimulatedPhotographer(PhotoFault.NO_FACE))
+    desk.show(State.CHECKING_IN, photo=WANTED)
+    desk.film(5)
+    (given,) = desk.told(GivePhoto)
+    assert (given.session, given.attempt) == ("s-1", 1)
+    assert given.photo.jpeg.startswith(b"\xff\xd8")
+    assert desk.told(RaiseFlag) == []
+
+
+def test_without_a_good_frame_custody_is_told_what_is_wrong():
+    desk = Desk(photographer=SimulatedPhotographer(*[PhotoFault.TOO_DARK] * 100))
+    desk.show(State.CHECKING_IN, photo=WANTED)
+    desk.film(40)
+    (missed,) = desk.told(MissPhoto)
+    assert missed.fault is PhotoFault.TOO_DARK
+
+
+def test_a_photo_that_custody_could_not_take_yet_is_given_when_it_is_back():
+    desk = Desk()
+    desk.custody.answers = {GivePhoto: away}
+    desk.show(State.CHECKING_IN, photo=WANTED)
+    desk.film(2)
+    desk.custody.asked.clear()
+    desk.custody.answers.clear()
+    desk.film(1)
+    assert len(desk.told(GivePhoto)) == 1
+
+
+def test_whoever_is_on_the_photo_is_expected_also_after_a_restart_in_the_middle_of_the_exam():
+    desk = Desk()
+    desk.custody.answers = {AskPhoto: CheckInPhoto(jpeg=b"a photo")}
+    desk.show(State.RUNNING)
+    desk.film(3)
+    assert desk.recognition.begun == [(True, True)]
+    assert desk.told(AskPhoto) == [AskPhoto(session="s-1")]
+
+
+def test_without_a_photo_nobody_in_particular_is_expected():
+    desk = Desk()
+    desk.show(State.RUNNING)
+    desk.film(3)
+    assert desk.recognition.begun == [(False, True)]
+
+
+def test_where_the_policy_compares_no_faces_no_photo_is_asked_for():
+    desk = Desk()
+    desk.show(State.RUNNING, policy=Policy(identity=False))
+    desk.film(3)
+    assert desk.recognition.begun == [(False, False)]
+    assert desk.told(AskPhoto) == []
+
+
+def test_an_exam_is_watched_as_soon_as_custody_has_said_who_sits_there():
+    desk = Desk(two_faces())
+    desk.custody.answers = {AskPhoto: away}
+    desk.show(State.RUNNING)
+    desk.film(12)
+    assert desk.told(RaiseFlag) == []
+    desk.custody.answers.clear()
+    desk.show(State.RUNNING)
+    desk.film(12)
+    assert len(desk.told(RaiseFlag)) == 1
 
 
 @pytest.mark.parametrize("state", [None, State.CHECKING_IN, State.READY, State.PAUSED, State.SUBMITTED])
@@ -218,3 +338,41 @@ def test_bytes_that_are_no_frame_are_left_out_and_the_analysis_goes_on(caplog):
     desk.film(1)
     assert desk.told(Drained)[0].summary.frames_analysed == 3
     assert "left out" in caplog.text
+
+
+class Speech:
+    """Ears that hear somebody speak from a moment on."""
+
+    def __init__(self, from_ms):
+        self.models = {"silero_vad": "cafe"}
+        self._from_ms = from_ms
+
+    def voice(self, mono_ms):
+        return 1.0 if mono_ms >= self._from_ms else 0.0
+
+
+class Mouth(SimulatedFaces):
+    """The candidate's mouth opens and closes all the time."""
+
+    def follow(self, picture, at_ms, gaze=True):
+        return (replace(CANDIDATE, mouth_open=0.3 if at_ms // 125 % 2 else 0.02),)
+
+
+def test_where_there_is_a_microphone_talking_is_flagged_once_a_voice_is_heard():
+    desk = Desk(Mouth(), ears=Speech(ZERO_MS + 6000))
+    desk.show(State.RUNNING, policy=Policy(recording=Recording(microphone=True)))
+    desk.film(80)
+    (flag,) = [message.flag for message in desk.told(RaiseFlag) if message.flag.kind is FlagKind.TALKING]
+    assert flag.started_ms >= 6000
+    assert "silero_vad" in flag.why.models
+
+
+def test_the_summary_names_the_network_that_listened_only_where_the_policy_lets_it():
+    for microphone in (True, False):
+        desk = Desk(ears=Speech(ZERO_MS))
+        desk.show(State.RUNNING, policy=Policy(recording=Recording(microphone=microphone)))
+        desk.film(5)
+        desk.show(State.SUBMITTED, policy=Policy(recording=Recording(microphone=microphone)))
+        desk.film(1)
+        (drained,) = desk.told(Drained)
+        assert ("silero_vad" in drained.summary.models) == microphone

@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import pyrage
 import pytest
 
 from appliance.custody.service import Custody
@@ -19,11 +20,13 @@ from appliance.runtime.clock import SimulatedClock
 from appliance.runtime.custody_link import CustodyAway, expect
 from appliance.runtime.settings import Desk
 from appliance.runtime.sockets import Answerer
+from deskproctor.enrolment import enrol
 from proctoring import wire
+from proctoring.check_in import Photo, PhotoQuality
 from proctoring.errors import Refused
 from proctoring.exam import Booking, load_exam
 from proctoring.fact import Part
-from proctoring.policy import Mode, Policy
+from proctoring.policy import Mode, Policy, Recording
 from proctoring.session import Move
 from web.serve import Face
 
@@ -65,8 +68,24 @@ max_length = 2000
 BOOKING = Booking(code="K7M2QX", candidate="Ada Lovelace", exam="sample", extra_minutes=3)
 
 
-def prepare(mode=Mode.POST_REVIEW):
-    return wire.Prepare(exams=(EXAM,), policy=Policy(mode=mode), bookings=(BOOKING,), walk_in_exam="sample")
+SERVER = str(pyrage.x25519.Identity.generate().to_public())
+"""Whom the recording is sealed to."""
+
+PHOTO = Photo(
+    jpeg=b"\xff\xd8\xff photo",
+    quality=PhotoQuality(score=0.9, eyes_px=60.0, light=120.0, contrast=40.0, detail=0.5),
+    models={},
+)
+
+
+def prepare(mode=Mode.POST_REVIEW, identity=True, microphone=False):
+    return wire.Prepare(
+        exams=(EXAM,),
+        policy=Policy(mode=mode, identity=identity, recording=Recording(microphone=microphone)),
+        bookings=(BOOKING,),
+        walk_in_exam="sample",
+        recipients=(SERVER,),
+    )
 
 
 class SimulatedRoom:
@@ -85,8 +104,14 @@ class SimulatedRoom:
     def view(self, timeout_ms=0):
         return self.desk.view()
 
-    def prepare(self, mode=Mode.POST_REVIEW):
-        self.desk.prepare(prepare(mode))
+    def prepare(self, *chosen, **named):
+        self.desk.prepare(prepare(*chosen, **named))
+
+    def start_detectors(self):
+        self.desk.detectors = True
+
+    def photograph(self, fault=None):
+        self.desk.photograph(fault)
 
     def admit(self):
         self.desk.move(Move.ADMIT)
@@ -117,7 +142,8 @@ class RealRoom:
         self.clock = SimulatedClock()
         desk = Desk(desk="desk-1", run_dir=folder / "run", data_dir=folder / "data")
         store = Store(desk.folder("custody") / "custody.db")
-        self.custody = Custody(desk, CustodySettings(), store, self.clock)
+        enrol(folder / "authority", desk.data_dir, desk.desk)
+        self.custody = Custody(desk, CustodySettings(), store, self.clock, CustodySettings().identity(desk))
         self.away = False
         self._orders = 0
 
@@ -145,8 +171,17 @@ class RealRoom:
         outcome = self.ask(wire.TakeOrder(order=order), wire.OrderOutcome)
         assert outcome.result == "succeeded", outcome
 
-    def prepare(self, mode=Mode.POST_REVIEW):
-        self.order(prepare(mode))
+    def prepare(self, *chosen, **named):
+        self.order(prepare(*chosen, **named))
+
+    def start_detectors(self):
+        self.ask(wire.Hello(part=Part.EDGE_AI, pid=1), wire.View)
+
+    def photograph(self, fault=None):
+        view = self.view()
+        answer = {"session": view.session, "attempt": view.photo.attempt}
+        told = wire.MissPhoto(**answer, fault=fault) if fault else wire.GivePhoto(**answer, photo=PHOTO)
+        self.ask(told, wire.Done)
 
     def admit(self):
         self.order(wire.Admit())

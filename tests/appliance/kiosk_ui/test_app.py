@@ -2,9 +2,13 @@
 
 import pytest
 
+from appliance.kiosk_ui.app import make_app
+from appliance.kiosk_ui.simulated import SimulatedCamera, SimulatedDesk
 from appliance.kiosk_ui.words import NOTICE
 from proctoring import wire
-from proctoring.policy import Mode
+from proctoring.check_in import TRIES, PhotoFault
+from proctoring.exam import Exam, TextQuestion
+from proctoring.policy import Mode, Policy
 from proctoring.wire import Paper
 
 
@@ -84,7 +88,9 @@ def test_without_the_tick_there_is_no_consent(room, screen):
 
 
 def test_the_notice_says_how_long_the_recording_is_kept(screen):
-    assert "for 180 days" in screen.reach("notice").see().text
+    text = " ".join(screen.reach("notice").see().text.split())
+    assert "until the review server has all of it and 14 days more" in text
+    assert "for 400 days after the decision" in text
 
 
 def test_the_consent_carries_the_version_of_the_notice(room, screen):
@@ -93,6 +99,93 @@ def test_the_consent_carries_the_version_of_the_notice(room, screen):
     room.ask = lambda request, *more: asked.append(request) or ask(request, *more)
     screen.reach("camera")
     assert [request.notice for request in asked if isinstance(request, wire.Consent)] == [NOTICE]
+
+
+def reach_camera(room, screen):
+    room.start_detectors()
+    return screen.reach("camera")
+
+
+def test_the_photo_is_taken_before_the_candidate_goes_on(room, screen):
+    reach_camera(room, screen)
+    assert "one photo of your face" in screen.see().text
+    assert "Taking your photo" in screen.do("/camera").text
+    assert screen.page() == "camera"
+    room.photograph()
+    assert screen.page() == "ready"
+
+
+def test_the_page_says_plainly_what_is_wrong_and_the_button_tries_again(room, screen):
+    reach_camera(room, screen).do("/camera")
+    room.photograph(PhotoFault.TOO_DARK)
+    text = screen.see().text
+    assert "We cannot see your face well: it is too dark." in text
+    assert "Take the photo again" in text
+    assert 'id="without" hidden' in text
+    assert screen.client.get("/state.json").json["photo"]["fault"]
+    screen.do("/camera")
+    room.photograph()
+    assert screen.page() == "ready"
+
+
+def test_after_several_tries_the_candidate_may_go_on_without_and_is_told_that_it_is_not_held_against_them(
+    room, screen
+):
+    reach_camera(room, screen)
+    for _ in range(TRIES):
+        screen.do("/camera")
+        room.photograph(PhotoFault.NO_FACE)
+    text = screen.see().text
+    assert "not held against you" in text
+    assert 'id="without">' in text
+    screen.do("/camera", without_photo="yes")
+    assert screen.page() == "ready"
+
+
+def test_nobody_goes_on_without_a_photo_before_it_was_tried(room, screen):
+    reach_camera(room, screen)
+    assert "let the camera take your photo first" in screen.do("/camera", without_photo="yes").text
+    assert screen.page() == "camera"
+
+
+def test_where_faces_are_not_compared_the_pages_say_so_and_take_no_photo(room, screen):
+    room.prepare(identity=False)
+    room.start_detectors()
+    screen.reach("notice")
+    assert "No photo of you is taken" in screen.see().text
+    assert "not the one of your check-in" not in screen.see().text
+    screen.do("/notice", agree="yes")
+    assert "no photo of you is taken" in screen.see().text
+    screen.do("/camera")
+    assert screen.page() == "ready"
+
+
+@pytest.mark.parametrize("microphone", [True, False])
+def test_the_notice_says_whether_sound_is_recorded(room, screen, microphone):
+    room.prepare(microphone=microphone)
+    text = " ".join(screen.reach("notice").see().text.split())
+    assert ("A microphone records the sound" in text) == microphone
+    assert ("it does not recognise what is said" in text) == microphone
+    assert ("No sound is recorded." in text) != microphone
+
+
+def test_where_faces_are_compared_the_notice_says_so(screen):
+    text = screen.reach("notice").see().text
+    assert "One photo of your face" in text
+    assert "not the one of your check-in" in text
+
+
+@pytest.mark.parametrize("taken", [True, False])
+def test_the_record_says_whether_a_photo_is_kept(room, screen, taken):
+    if taken:
+        reach_camera(room, screen).do("/camera")
+        room.photograph()
+    else:
+        screen.reach("ready")
+    screen.do("/ready")
+    screen.do("/exam")
+    room.seal()
+    assert ("one, kept in the record of the exam" in screen.see().text) is taken
 
 
 def test_own_picture_is_shown_in_the_camera_check_alone(screen, camera):
@@ -266,3 +359,14 @@ def test_a_desk_without_exams_waits(camera):
     custody = SimulatedCustody(wire.View(desk="desk-1", prepared=False, walk_in=False))
     reply = make_app(lambda: custody, camera).test_client().get("/", follow_redirects=True)
     assert "waiting for today" in reply.text
+
+
+def test_trouble_with_the_disk_stands_on_the_page_and_goes_with_it():
+    exam = Exam(id="sample", title="Sample", minutes=10, questions=(TextQuestion(id="q1", text="Why?"),))
+    desk = SimulatedDesk(wire.Prepare(exams=(exam,), policy=Policy(), walk_in_exam="sample"))
+    client = make_app(lambda: desk, SimulatedCamera()).test_client()
+    for trouble in ("This desk's disk is nearly full.", ""):
+        desk.trouble = trouble
+        assert client.get("/state.json").json["trouble"] == trouble
+        page = client.get("/sign-in").text
+        assert ("nearly full" in page) == bool(trouble)

@@ -48,6 +48,7 @@ def go(tab, question):
 def test_a_candidate_goes_from_sign_in_to_finish_by_keyboard_alone(desk, served, tab):
     desk.seals = True
     tab.goto(served)
+    tab.locator("input:focus").wait_for()
     tab.keyboard.type("k7m2qx")
     tab.keyboard.press("Enter")
     tab.wait_for_url("**/notice")
@@ -56,7 +57,7 @@ def test_a_candidate_goes_from_sign_in_to_finish_by_keyboard_alone(desk, served,
     tab.keyboard.press("Enter")
     tab.wait_for_url("**/camera")
     tab.wait_for_selector("#picture:visible")
-    tab.locator("main button").focus()
+    tab.locator("#take button").focus()
     tab.keyboard.press("Enter")
     tab.wait_for_url("**/ready")
     tab.locator("main button").focus()

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from appliance.kiosk_ui import words
 from appliance.kiosk_ui.pages import PAGES, page_for
 from appliance.kiosk_ui.sheet import typed_number
+from proctoring.check_in import TRIES, PhotoFault, PhotoStep
 from proctoring.flag import Flag, FlagKind, Rule, Why
 from proctoring.policy import Policy, Rules
 from proctoring.session import TABLE, State
@@ -41,6 +42,18 @@ def test_a_flag_that_never_ended_lasts_to_the_end():
 @pytest.mark.parametrize("kind", FlagKind)
 def test_every_kind_of_flag_has_its_sentence(kind):
     assert words.told(flag(kind)).endswith(" from 0:05 to 0:10.")
+
+
+@pytest.mark.parametrize("fault", PhotoFault)
+def test_every_fault_of_a_photo_has_its_sentence_and_says_what_to_do_next(fault):
+    first, last = (words.photo(PhotoStep(attempt=attempt, fault=fault)) for attempt in (1, TRIES))
+    assert first.endswith("Then press the button again.")
+    assert "You can go on without a photo" in last
+
+
+def test_before_the_first_photo_nothing_is_said():
+    assert words.photo(PhotoStep()) == ""
+    assert "keep still" in words.photo(PhotoStep(attempt=1, wanted=True))
 
 
 @pytest.mark.parametrize(

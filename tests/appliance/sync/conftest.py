@@ -9,11 +9,12 @@ import pytest
 
 from appliance.runtime.clock import SimulatedClock, SystemClock, stamp
 from appliance.runtime.simulated import SimulatedCustody
-from appliance.sync.http import HttpStore
+from appliance.sync.http import HttpStore, HttpTimes
 from appliance.sync.presence import DeskPresence
 from appliance.sync.service import Sync
 from appliance.sync.settings import SyncSettings
 from appliance.sync.simulated import SimulatedServer
+from appliance.sync.timing import TimeWatch
 from appliance.sync.uploads import Uploader, UploadQueue
 from deskproctor.broker import EmbeddedBroker
 from messaging.mqtt import MqttBus
@@ -135,7 +136,8 @@ class Site:
         self.uploader = Uploader(self.server, self.clock, self.queue)
         self.presence = DeskPresence("desk-1", 1, self.clock)
         self.bus = self.broker.bus("desk-desk-1", self.presence.will, rights=desk_rights("desk-1"))
-        self.sync = Sync("desk-1", self.custody, self.bus, self.uploader, self.presence, self.clock)
+        self.time = TimeWatch(self.server, self.clock, pause=lambda seconds: None)
+        self.sync = Sync("desk-1", self.custody, self.bus, self.uploader, self.presence, self.clock, self.time)
 
     def run(self, ms=0, step_ms=100):
         """Lets that much time pass in steps; the uploads take their turns here, not on their thread."""
@@ -151,6 +153,7 @@ class Site:
 def site(tmp_path, monkeypatch):
     made = Site(tmp_path)
     monkeypatch.setattr(made.uploader, "start", lambda: None)
+    monkeypatch.setattr(made.time, "start", lambda: None)
     made.sync.start()
     yield made
     made.sync.stop()
@@ -217,7 +220,8 @@ class RealSite:
         clock = SystemClock()
         presence = DeskPresence("desk-1", 1, clock)
         bus = MqttBus(settings.broker, "desk-desk-1", presence.will)
-        self.sync = Sync("desk-1", custody, bus, Uploader(HttpStore(settings), clock), presence, clock)
+        uploader, time = Uploader(HttpStore(settings), clock), TimeWatch(HttpTimes(settings), clock)
+        self.sync = Sync("desk-1", custody, bus, uploader, presence, clock, time)
         self.sync.start()
 
     def until(self, condition, what):

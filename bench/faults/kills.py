@@ -1,0 +1,137 @@
+"""SIGKILL to one random process of the desk after the other, through exam, hand-in and seal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from appliance.capture.standby import LOCK
+from bench.faults.lab import Lab, Say, lab
+from bench.faults.tally import Hole, Kill, covered, holes, maker_of, pictures_missing, untold, zero_ms
+from bench.faults.waiting import wait_until
+from deskproctor.site import PARTS, STANDBY
+from proctoring.fact import Part
+from proctoring.ledger import Entry
+from proctoring.policy import Recording
+
+A_SESSION: Final = 30
+"""Kills in one session."""
+
+AFTER_HAND_IN: Final = 2
+"""So many of them come when the candidate has handed in: while what is left is handed over and sealed."""
+
+PAUSE_S: Final = (0.5, 2.1)
+"""Between a process that is back and the next kill."""
+
+RECEIPTS_S: Final = 60.0
+
+
+class Kills:
+    """Carries the kills out and keeps what they did to the recording."""
+
+    def __init__(self, bench: Lab) -> None:
+        self._lab = bench
+        self._made: list[Kill] = []
+        self.lost: dict[Kill, float] = {}
+        self.unexplained: list[Hole] = []
+        self.untold = 0
+        self.began_s: list[float] = []
+        self.pictures_missing: list[float] = []
+        self._next = deck(bench.chance)
+
+    def session(self, count: int) -> None:
+        """One session with `count` kills."""
+        self._made = []
+        with self._lab.exam():
+            for number in range(count):
+                if number == max(0, count - AFTER_HAND_IN):
+                    self._lab.hand_in()
+                time.sleep(self._lab.chance.uniform(*PAUSE_S))
+                self._made.append(self._kill(next(self._next)))
+        self._judge(self._lab.entries(self._lab.sessions[-1]))
+
+    def _kill(self, part: Part) -> Kill:
+        """Kills that part's process and waits until another has taken its place."""
+        name = self._filming() if part is Part.CAPTURE else str(part)
+        child = self._lab.site.supervisor.child(name)
+        process = child.process
+        kill = Kill(part, time.monotonic_ns() // 1_000_000)
+        os.kill(process.pid, signal.SIGKILL)
+        wait_until(lambda: child.process is not process and child.process.poll() is None, f"{name} to start again")
+        return kill
+
+    def _filming(self) -> str:
+        """Which of the two recorders films: the other one's end would cost nothing."""
+        children = {name: self._lab.site.supervisor.child(name) for name in (str(Part.CAPTURE), STANDBY)}
+        with contextlib.suppress(OSError):
+            holder = (self._lab.site.desk.run_dir / LOCK).read_text()
+            return next((name for name, child in children.items() if str(child.process.pid) == holder), Part.CAPTURE)
+        return Part.CAPTURE
+
+    def _judge(self, entries: list[Entry]) -> None:
+        zero = zero_ms(entries)
+        lost = dict.fromkeys(self._made, 0.0)
+        for hole in holes(entries):
+            kill = maker_of(hole, self._made, zero)
+            if kill is None:
+                self.unexplained.append(hole)
+            else:
+                lost[kill] += hole.length_s
+            self.untold += untold(hole, entries)
+        self.lost |= lost
+        self.began_s.append(covered(entries)[0][0] / 1000)
+        self.pictures_missing.append(pictures_missing(entries, Recording().frames_per_s))
+
+
+def deck(chance: random.Random) -> Iterator[Part]:
+    """Parts in random order, each as often as any other."""
+    while True:
+        yield from chance.sample(PARTS, len(PARTS))
+
+
+def figures(count: int, seed: int, folder: Path, say: Say) -> dict[str, Any]:
+    """The figures of `count` kills."""
+    started_s = time.monotonic()
+    with lab(folder, seed, say) as bench:
+        kills = Kills(bench)
+        while len(kills.lost) < count:
+            kills.session(min(A_SESSION, count - len(kills.lost)))
+            say(f"{len(kills.lost)} of {count} kills, {time.monotonic() - started_s:.0f} s: {told(kills)}")
+        bench.wait_for_receipts(RECEIPTS_S)
+        bench.check_folders()
+    return {"losses": bench.losses, **recording(kills), "sessions": len(bench.sessions)}
+
+
+def told(kills: Kills) -> str:
+    """How it stands, for people."""
+    at_capture = [lost for kill, lost in kills.lost.items() if kill.part is Part.CAPTURE]
+    return f"kills of the recorder cost {median(at_capture or [0]):.2f} s, at most {max(at_capture or [0]):.2f} s"
+
+
+def recording(kills: Kills) -> dict[str, Any]:
+    """What the kills cost of the recording."""
+    by_part = Counter(str(kill.part) for kill in kills.lost)
+    others = [lost for kill, lost in kills.lost.items() if kill.part is not Part.CAPTURE]
+    return {
+        "killed": dict(sorted(by_part.items())),
+        "video_lost_s": spread([lost for kill, lost in kills.lost.items() if kill.part is Part.CAPTURE]),
+        "video_lost_s_kills_of_other_parts": spread(others),
+        "video_lost_s_all_kills": spread(list(kills.lost.values())),
+        "video_lost_unexplained_s": round(sum(hole.length_s for hole in kills.unexplained), 3),
+        "holes_untold": kills.untold,
+        "first_picture_s": spread(kills.began_s),
+        "pictures_missing_share": spread(kills.pictures_missing),
+    }
+
+
+def spread(values: list[float]) -> dict[str, float] | None:
+    """Median and most; None of nothing."""
+    return {"p50": round(median(values), 3), "max": round(max(values), 3), "n": len(values)} if values else None
