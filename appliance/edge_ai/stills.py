@@ -6,7 +6,7 @@ from appliance.edge_ai.laptops import LABEL as LAPTOP
 from appliance.edge_ai.laptops import SSDLaptops
 from appliance.edge_ai.objects import PERSON, NanoDet, distinct
 from appliance.edge_ai.picture import WHOLE, Bytes, Picture
-from appliance.edge_ai.views import AS_IT_IS, DARKER, squares
+from appliance.edge_ai.views import AS_IT_IS, DARKER, brightened, squares
 from proctoring.observation import Item, overlap
 
 # Where one tone shows a thing and the other does not, half the score must still be known: the looks reach this low.
@@ -14,9 +14,10 @@ LOOK_FLOOR = 0.1
 SAME_PLACE = 0.4
 FLOOR = 0.25
 
-# From which score on a still shows a thing. The mean of both tones: phones on a labelled desk had 0.41 or more, what
-# is no phone 0.31 at the most (104 photos). Laptops have a network of their own with scores of its own: of altered
-# photos that show one (cropped, turned, mirrored, lighter, darker) 83 in 100 had 0.25 or more, of others 1 in 60.
+# From which score on a still shows a thing. The mean of both tones of a picture with enough light: phones on a
+# labelled desk had 0.41 or more, what is no phone 0.31 at the most (104 photos). Laptops have a network of their own
+# with scores of its own: of altered photos that show one (cropped, turned, mirrored, lighter, darker) 83 in 100 had
+# 0.25 or more, of others 1 in 60.
 STILL_FROM = 0.37
 STILL_FROM_OF = {LAPTOP: 0.25}
 
@@ -30,6 +31,7 @@ class StillItems:
 
     def find(self, picture: Picture) -> tuple[Item, ...]:
         """Every thing and person, the most certain first. A score is the mean of what both tones show at a place."""
+        picture = brightened(picture)
         plain, darker = (self._looked(picture, tone) for tone in (AS_IT_IS, DARKER))
         agreed = [_agreed(item, darker) for item in plain if item.label != LAPTOP]
         found = [item for item in (*agreed, *self._laptops.find(picture)) if item.score >= FLOOR]

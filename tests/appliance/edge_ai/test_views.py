@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from appliance.edge_ai.views import AS_IT_IS, DARKER, squares, turned_back, turned_round, views
+from appliance.edge_ai.picture import from_rgb
+from appliance.edge_ai.views import AS_IT_IS, DARKER, brightened, squares, turned_back, turned_round, views
+from deskproctor.evaluation.conditions import darkened
 
 
 def test_squares_cover_a_wide_picture_from_end_to_end():
@@ -32,3 +34,17 @@ def test_what_was_found_upside_down_lies_where_it_is():
     rows, columns = np.nonzero(turned_round(square)[..., 0])
     found = np.float32([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]]) / 100
     assert turned_back(found)[0].tolist() == pytest.approx([0.3, 0.1, 0.6, 0.2])
+
+
+def test_a_dim_picture_is_looked_at_as_if_there_were_light_enough():
+    bright = from_rgb(np.random.default_rng(3).integers(40, 220, (90, 160, 3)).astype(np.uint8))
+    assert brightened(bright) is bright
+    dim = darkened(bright)
+    shown = brightened(dim)
+    assert abs(float(shown.luma.mean()) - float(bright.luma.mean())) < 25
+    assert abs(float(shown.red.std()) - float(bright.red.std())) < 0.3 * float(bright.red.std())
+
+
+def test_a_black_picture_stays_nearly_black():
+    black = from_rgb(np.full((90, 160, 3), 3, np.uint8))
+    assert brightened(black).luma.max() < 40
