@@ -38,8 +38,8 @@ SECOND: Final = 8
 """Frames in a second at the desk's pace."""
 
 
-def figures(rounds: int = 9, each: int = 32, face_rounds: int = 7) -> Figures:
-    """In each round `each` frames are analysed, at the desk's usual pace.
+def figures(rounds: int = 9, seconds: int = 4, face_rounds: int = 7) -> Figures:
+    """In each round so many `seconds` of frames are analysed, at the desk's usual pace.
 
     Four seconds hold all that the schedule does, so what is looked for rarely weighs in a round as at a desk.
     """
@@ -48,8 +48,9 @@ def figures(rounds: int = 9, each: int = 32, face_rounds: int = 7) -> Figures:
     desk = warm_desk(networks)
     # Before the bare side loads the models a second time.
     peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    turns = rounds_of(desk, rounds, each)
-    at_usual = rounds_of(warm_desk(ListenedNetworks(usual)), rounds, each)
+    turns = rounds_of(desk, rounds, seconds)
+    at_usual = rounds_of(warm_desk(ListenedNetworks(usual)), rounds, seconds)
+    each = seconds * SECOND
     return {
         "pictures": source(),
         "runtime": networks.runtime,
@@ -73,15 +74,15 @@ def warm_desk(networks: ListenedNetworks) -> Desk:
     return desk
 
 
-def rounds_of(desk: Desk, rounds: int, each: int) -> Turns:
+def rounds_of(desk: Desk, rounds: int, seconds: int) -> Turns:
     """Frames and the invokes that they took, in turns of a second: neither side finds the other's numbers in the
     processor's memory all the time, and both have the machine as it is just now."""
     bare = BareNetworks(desk.networks)
     turns = Turns([], [])
     for _ in range(rounds):
-        seconds = [(desk.second(), bare.replay(desk.networks.forget())) for _ in range(each // SECOND)]
-        turns.ours.append(sum(ours for ours, _ in seconds))
-        turns.bare.append(sum(invokes for _, invokes in seconds))
+        pairs = [(desk.second(), bare.replay(desk.networks.forget())) for _ in range(seconds)]
+        turns.ours.append(sum(ours for ours, _ in pairs))
+        turns.bare.append(sum(invokes for _, invokes in pairs))
     return turns
 
 

@@ -25,7 +25,7 @@ SMALLEST = {
         {"answers_per_s", "p50_ms", "p95_ms", "bare_inserts_per_s", "answer_over_bare"},
     ),
     "vision": (
-        lambda: vision.figures(rounds=2, each=2, face_rounds=1),
+        lambda: vision.figures(rounds=2, seconds=1, face_rounds=1),
         {
             "pictures",
             "runtime",
