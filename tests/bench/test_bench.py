@@ -33,6 +33,8 @@ SMALLEST = {
             "ms_per_frame",
             "invoke_ms_per_frame",
             "pipeline_over_invoke",
+            "usual_threads",
+            "usual_threads_over_invoke",
             "peak_rss_mb",
             "mediapipe",
         }
