@@ -4,7 +4,7 @@ What lies between the analysis and the invokes is ours: shrinking, scaling, read
 scene, and deciding where and when to look again. Frames come at the desk's pace, and the desk's schedule says which
 detectors look at each; the rules that read what was seen are no part of either side.
 
-Both sides have one thread, as for the face path: a second one makes the invokes shorter and nothing else, so that the
+Both sides have one thread on one processor, as for the face path: a second one makes the invokes shorter and nothing else, so that the
 ratio would speak of the processor. What a desk's own number of threads gives is `usual_threads_over_invoke`.
 """
 
@@ -44,11 +44,12 @@ def figures(rounds: int = 9, seconds: int = 4, face_rounds: int = 7) -> Figures:
     Four seconds hold all that the schedule does, so what is looked for rarely weighs in a round as at a desk.
     """
     usual = EdgeAISettings()
-    networks = ListenedNetworks(msgspec.structs.replace(usual, threads=1))
-    desk = warm_desk(networks)
-    # Before the bare side loads the models a second time.
-    peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    turns = rounds_of(desk, rounds, seconds)
+    with face_path.one_processor():
+        networks = ListenedNetworks(msgspec.structs.replace(usual, threads=1))
+        desk = warm_desk(networks)
+        # Before the bare side loads the models a second time.
+        peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        turns = rounds_of(desk, rounds, seconds)
     at_usual = rounds_of(warm_desk(ListenedNetworks(usual)), rounds, seconds)
     each = seconds * SECOND
     return {
