@@ -4,8 +4,9 @@ What lies between the analysis and the invokes is ours: shrinking, scaling, read
 scene, and deciding where and when to look again. Frames come at the desk's pace, and the desk's schedule says which
 detectors look at each; the rules that read what was seen are no part of either side.
 
-Both sides have one thread on one processor, as for the face path: a second one makes the invokes shorter and nothing else, so that the
-ratio would speak of the processor. What a desk's own number of threads gives is `usual_threads_over_invoke`.
+Both sides have one thread on one processor, as for the face path: a second one makes the invokes shorter and nothing
+else, so that the ratio would speak of the processor. What a desk's own number of threads gives is
+`usual_threads_over_invoke`.
 """
 
 from __future__ import annotations
