@@ -28,6 +28,12 @@ def choose(video: Path | None, loop: bool) -> tuple[dict[str, Any], str]:
     return {"source": "video", "video": str(clip), "loop": loop}, "the clip made at set-up (no camera was found)"
 
 
+def second(video: Path) -> dict[str, Any]:
+    """The table [second_camera] that plays a file, again and again. Raises where it cannot be played."""
+    check_video(video)
+    return {"source": "video", "video": str(video.resolve()), "loop": True, "camera": "side"}
+
+
 def first_camera() -> Path | None:
     """The first video device that this user may open."""
     for path in sorted(Path("/dev").glob("video*")):

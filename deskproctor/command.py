@@ -13,7 +13,7 @@ from appliance.edge_ai.models.catalogue import Catalogue
 from appliance.panel.pins import load_pins
 from deskproctor import demo as demo_run
 from deskproctor.analyze import analyze
-from deskproctor.cameras import choose
+from deskproctor.cameras import choose, second
 from deskproctor.compare import compare
 from deskproctor.detect import detect
 from deskproctor.enrolment import enrol_command
@@ -49,6 +49,9 @@ def main() -> None:
 
 @main.command()
 @click.option("--video", type=click.Path(path_type=Path), help="Picture source: a video file, played in real time.")
+@click.option(
+    "--second-video", type=click.Path(path_type=Path), help="A second camera films too: this file, again and again."
+)
 @click.option("--auto", is_flag=True, help="Play the candidate too, hand in when the clip ends, print a summary.")
 @click.option("--json", "as_json", is_flag=True, help="With --auto: print the summary as JSON and nothing else.")
 @click.option(
@@ -62,6 +65,7 @@ def main() -> None:
 @click.option("--console-port", default=0, help="The invigilator's console.", show_default=True)
 def demo(  # noqa: PLR0913, PLR0917 (one for each option)
     video: Path | None,
+    second_video: Path | None,
     auto: bool,
     as_json: bool,
     folder: Path | None,
@@ -77,7 +81,13 @@ def demo(  # noqa: PLR0913, PLR0917 (one for each option)
     check_models()
     say(f"Picture source: {what}")
     ports = Ports(kiosk=kiosk_port, server=server_port, console=console_port)
-    options = demo_run.Options(camera=camera, ports=ports, folder=folder, incoming_on_disk=incoming_on_disk)
+    options = demo_run.Options(
+        camera=camera,
+        second_camera=second(second_video) if second_video else None,
+        ports=ports,
+        folder=folder,
+        incoming_on_disk=incoming_on_disk,
+    )
     if not auto:
         return demo_run.watch(options, say)
     summary = demo_run.play(options, pick(), say)

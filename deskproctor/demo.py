@@ -42,6 +42,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     """What to run."""
 
     camera: dict[str, Any]
+    second_camera: dict[str, Any] | None = None
+    """The table [second_camera]; None where one camera films."""
     ports: Ports = Ports()
     folder: Path | None = None
     """Where everything is kept; None takes a folder that is deleted at the end."""
@@ -93,7 +95,14 @@ def running(options: Options, say: Say) -> Iterator[tuple[Site, AlertWatch]]:
 
 def site_in(folder: Path, options: Options, say: Say) -> Site:
     """The site that the options describe."""
-    site = Site(folder, options.camera, options.ports, say, incoming_on_disk=options.incoming_on_disk)
+    site = Site(
+        folder,
+        options.camera,
+        options.ports,
+        say,
+        incoming_on_disk=options.incoming_on_disk,
+        second_camera=options.second_camera,
+    )
     if site.desk.incoming_dir is None:
         say("There is no folder in memory here: as asked, video may lie on the disk until it is sealed.")
     return site

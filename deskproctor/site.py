@@ -28,10 +28,12 @@ from web.serve import listen
 HOST: Final = "127.0.0.1"
 DESK: Final = "desk-1"
 PARTS: Final = (Part.CUSTODY, Part.CAPTURE, Part.EDGE_AI, Part.KIOSK_UI, Part.SYNC, Part.PANEL)
-NICENESS: Final = {Part.CUSTODY: -5, Part.CAPTURE: -5, Part.KIOSK_UI: -5, Part.EDGE_AI: 3}
+NICENESS: Final = {Part.CUSTODY: -5, Part.CAPTURE: -5, Part.CAPTURE_SECOND: -5, Part.KIOSK_UI: -5, Part.EDGE_AI: 3}
 """Recording and exam before all else, the detectors with half the weight of an ordinary process: as in the units."""
 STANDBY: Final = "capture-standby"
 """The second of the two capture processes: whichever is there first films, and the other waits for its end."""
+SECOND_STANDBY: Final = "capture_second-standby"
+"""The same for the second camera, where there is one."""
 
 
 class Ports(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +51,8 @@ class NoRoom(DeskproctorError, OSError):
 class Site:
     """`with Site(folder, camera, ports, say) as site:` everything runs; at the end everything is stopped.
 
-    `tables` are more settings of the desk's processes, by the name of their table.
+    `tables` are more settings of the desk's processes, by the name of their table; `second_camera` is that of a
+    second camera, which is then recorded too.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Site:
         on_event: Callable[[str], None],
         tables: Mapping[str, dict[str, Any]] | None = None,
         incoming_on_disk: bool = False,
+        second_camera: dict[str, Any] | None = None,
     ) -> None:
         self.folder = folder
         self._tables = tables or {}
@@ -74,6 +78,7 @@ class Site:
         self.authority = folder / "authority"
         self.supervisor = Supervisor(on_event)
         self._camera = camera
+        self._second_camera = second_camera
         self._ports = Ports(**{name: free_port(port) for name, port in msgspec.structs.asdict(ports).items()})
         self._token = secrets.token_urlsafe(24)
         self._keys = {name: secrets.token_urlsafe(24) for name in ("server", "console")}
@@ -139,6 +144,13 @@ class Site:
         for part in PARTS:
             self.supervisor.start(self._program(part, f"appliance.{part}", desk, part is Part.KIOSK_UI, note=part))
         self.supervisor.start(self._program(STANDBY, "appliance.capture", desk, note=Part.CAPTURE))
+        if self._second_camera is not None:
+            for name in (Part.CAPTURE_SECOND, SECOND_STANDBY):
+                self.supervisor.start(self._second_program(name, desk))
+
+    def _second_program(self, name: str, desk: Path) -> Program:
+        program = self._program(name, "appliance.capture", desk, note=Part.CAPTURE_SECOND)
+        return msgspec.structs.replace(program, more=("--camera", "second"))
 
     def _give_room_back(self) -> None:
         """What custody reserves for a session under way it reserves again at the next start."""
@@ -205,6 +217,8 @@ class Site:
 
     def _desk_settings(self) -> dict[str, Any]:
         own = self._own_settings()
+        if self._second_camera is not None:
+            own["second_camera"] = self._second_camera
         return own | {name: own.get(name, {}) | table for name, table in self._tables.items()}
 
     def _own_settings(self) -> dict[str, Any]:

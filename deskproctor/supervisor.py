@@ -33,12 +33,16 @@ class WillNotStart(DeskproctorError, RuntimeError):
 
 
 class Program(msgspec.Struct, frozen=True, kw_only=True):
-    """What to start: `python -m module --settings file`. `note` is where its end is written for its next run."""
+    """What to start: `python -m module --settings file`, then `more`.
+
+    `note` is where its end is written for its next run.
+    """
 
     name: str
     module: str
     settings: Path
     log: Path
+    more: tuple[str, ...] = ()
     note: Path | None = None
     niceness: int = 0
     """As nice(1) counts it. Below 0 it is root's to give; for others it is then 0."""
@@ -62,7 +66,14 @@ class Child:
         self._born_s = time.monotonic()
         with self.program.log.open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", self.program.module, "--settings", str(self.program.settings)],
+                [
+                    sys.executable,
+                    "-m",
+                    self.program.module,
+                    "--settings",
+                    str(self.program.settings),
+                    *self.program.more,
+                ],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE if self.program.ready_line else log,
                 stderr=log,

@@ -187,6 +187,8 @@ def _trouble(fact: Fact) -> tuple[str, str, int | None] | None:
             trouble = "part_absent", f"The desk's {words.PART[fact.part]} does not answer", fact.since_ms
         case Gap(part=Part.CAPTURE):
             trouble = "gap", f"Something is missing from the recording: {fact.reason}", fact.from_ms
+        case Gap(part=Part.CAPTURE_SECOND):
+            trouble = "gap", f"Something is missing from the second recording: {fact.reason}", fact.from_ms
         case Gap():
             trouble = "gap", f"The desk's {words.PART[fact.part]} was away for a while: {fact.reason}", fact.from_ms
         case AnalysisReduced(was=0, level=level) if level:
@@ -194,6 +196,8 @@ def _trouble(fact: Fact) -> tuple[str, str, int | None] | None:
             trouble = "analysis_reduced", f"The picture analysis looks less often. {fact.reason}", fact.at_ms
         case NoCheckInPhoto(fault=fault, attempts=attempts):
             trouble = "no_check_in_photo", no_photo(fault, attempts).removesuffix("."), None
+        case CameraEnded(part=Part.CAPTURE_SECOND):
+            trouble = "camera_ended", f"The second camera gives no more pictures: {fact.reason}", None
         case CameraEnded():
             trouble = "camera_ended", f"The camera gives no more pictures: {fact.reason}", None
         case LidMoved(open=True):

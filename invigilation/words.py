@@ -44,6 +44,7 @@ STATE: Final[dict[State, str]] = {
 PART: Final[dict[Part, str]] = {
     Part.CUSTODY: "record keeping",
     Part.CAPTURE: "camera recording",
+    Part.CAPTURE_SECOND: "second camera's recording",
     Part.EDGE_AI: "picture analysis",
     Part.KIOSK_UI: "exam screen",
     Part.SYNC: "network link",

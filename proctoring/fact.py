@@ -20,6 +20,8 @@ class Part(StrEnum):
 
     CUSTODY = "custody"
     CAPTURE = "capture"
+    CAPTURE_SECOND = "capture_second"
+    """The process that films with the second camera, where a desk has one."""
     EDGE_AI = "edge_ai"
     KIOSK_UI = "kiosk_ui"
     SYNC = "sync"
@@ -189,17 +191,19 @@ class PartAbsent(_Fact, frozen=True):
     since_ms: int
 
 
-class CameraEnded(_Fact, frozen=True):
-    """The picture source gives no more frames."""
+class CameraEnded(_Fact, frozen=True, omit_defaults=True):
+    """The picture source gives no more frames. `part` says whose; the first camera's is left out of the text."""
 
     reason: str
+    part: Part = Part.CAPTURE
 
 
-class EncoderChosen(_Fact, frozen=True):
+class EncoderChosen(_Fact, frozen=True, omit_defaults=True):
     """The recording is made with this encoder, as FFmpeg calls it, from now on."""
 
     encoder: str
     reason: str
+    part: Part = Part.CAPTURE
 
 
 class AnalysisReduced(_Fact, frozen=True):

@@ -322,6 +322,7 @@ class ReportCameraEnd(Message, frozen=True):
 
     session: str
     reason: str
+    part: Part = Part.CAPTURE
 
 
 class ReportEncoder(Message, frozen=True):
@@ -330,6 +331,7 @@ class ReportEncoder(Message, frozen=True):
     session: str
     encoder: str
     reason: str
+    part: Part = Part.CAPTURE
 
 
 class ReportReduction(Message, frozen=True):
@@ -452,8 +454,10 @@ class View(Message, frozen=True):
     message: str = ""
     """The invigilator's last message to the candidate."""
     camera_ended: bool = False
-    segment_number: int = 0
-    """The highest number of a segment in the ledger: after a power cut capture counts on from it."""
+    segment_numbers: dict[str, int] = {}
+    """By camera, the highest number of a segment in the ledger: after a power cut capture counts on from it."""
+    cameras: int = 1
+    """How many cameras film the candidate at this desk."""
     head_seq: int = 0
     answered: int = 0
     called: bool = False

@@ -10,6 +10,8 @@ from proctoring.fact import Gap, Part
 from review_server.film import Piece
 from review_server.timeline import SEAM_MS, Timeline, name_of
 
+RECORDERS: Final = frozenset({Part.CAPTURE, Part.CAPTURE_SECOND})
+
 LEAST_MS: Final = 1500
 """A caption of a short flag stays so long that it can be read."""
 
@@ -45,8 +47,12 @@ def _holes(line: Timeline, pieces: Sequence[Piece]) -> Iterator[tuple[int, int, 
 
 
 def _why(gaps: Iterable[Gap], begin: int, end: int) -> str:
-    told = [gap.reason for gap in gaps if gap.part is Part.CAPTURE and gap.from_ms < end and gap.to_ms > begin]
+    told = [_reason(gap) for gap in gaps if gap.part in RECORDERS and gap.from_ms < end and gap.to_ms > begin]
     return "; ".join(dict.fromkeys(told)) or "this piece is not here"
+
+
+def _reason(gap: Gap) -> str:
+    return gap.reason if gap.part is Part.CAPTURE else f"second camera: {gap.reason}"
 
 
 def _time(ms: int) -> str:

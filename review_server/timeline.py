@@ -26,6 +26,7 @@ from proctoring.fact import (
     LidMoved,
     Moved,
     NoCheckInPhoto,
+    Part,
     PartAbsent,
     Said,
     SegmentStored,
@@ -207,9 +208,9 @@ def _sentence(fact: Fact) -> str | None:
         case CallPressed():
             text = "The candidate called an invigilator."
         case CameraEnded():
-            text = f"The camera gave no more pictures: {fact.reason}"
+            text = f"{_camera(fact.part)} gave no more pictures: {fact.reason}"
         case EncoderChosen():
-            text = f"The recording is made with {fact.encoder}: {fact.reason}"
+            text = f"{_recording(fact.part)} is made with {fact.encoder}: {fact.reason}"
         case LidMoved():
             text = f"The case of the desk unit was {'opened' if fact.open else 'closed'}."
         case PartAbsent():
@@ -237,3 +238,11 @@ def _move_sentence(moved: Moved) -> str:
         Move.SEAL: "Record sealed",
     }.get(moved.move, words(moved.move).capitalize())
     return f"{said} by {moved.by}" + (f": {moved.reason}" if moved.reason else "")
+
+
+def _camera(part: Part) -> str:
+    return "The second camera" if part is Part.CAPTURE_SECOND else "The camera"
+
+
+def _recording(part: Part) -> str:
+    return "The second camera's recording" if part is Part.CAPTURE_SECOND else "The recording"

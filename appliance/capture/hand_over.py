@@ -6,10 +6,13 @@ import logging
 from collections import deque
 from typing import Final
 
+import msgspec
+
 from appliance.capture.segments import Done, Incoming
 from appliance.runtime.clock import Clock
 from appliance.runtime.custody_link import Custody, CustodyAway, DiskFails
 from proctoring.errors import Refused
+from proctoring.fact import Part
 from proctoring.wire import ReportCameraEnd, ReportEncoder, ReportGap, Saved, StoreSegment
 
 log = logging.getLogger(__name__)
@@ -28,13 +31,16 @@ Report = ReportGap | ReportCameraEnd | ReportEncoder
 class HandOver:
     """Hands segments and reports to custody, again and again until it has them.
 
-    `report` may be called from another thread.
+    `report` may be called from another thread. What it is given is told in the name of `part`.
     """
 
-    def __init__(self, custody: Custody, incoming: Incoming, camera: str, clock: Clock) -> None:
+    def __init__(
+        self, custody: Custody, incoming: Incoming, camera: str, clock: Clock, part: Part = Part.CAPTURE
+    ) -> None:
         self._custody = custody
         self._incoming = incoming
-        self._camera = camera
+        self.camera = camera
+        self.part = part
         self._clock = clock
         self._reports: deque[Report] = deque(maxlen=REPORTS_HELD)
         self._refused_ms: dict[str, int] = {}
@@ -42,7 +48,7 @@ class HandOver:
 
     def report(self, report: Report) -> None:
         """Something for custody to write down."""
-        self._reports.append(report)
+        self._reports.append(msgspec.structs.replace(report, part=self.part))
 
     def attempt(self, session: str | None) -> bool:
         """Offers all there is, reports for `session` alone; whether custody has had the chance to take everything.
@@ -76,7 +82,7 @@ class HandOver:
         if self._clock.mono_ms() < self._refused_ms.get(done.path.name, 0):
             return
         try:
-            segment = done.segment(self._camera)
+            segment = done.segment(self.camera)
             self._custody.ask(
                 StoreSegment(session=done.session, segment=segment, file=str(done.path)), Saved, PATIENCE_S
             )

@@ -8,6 +8,8 @@ A file's name says all that is known of it, so nothing has to be remembered over
     <session>.<number>.<started_ms>.<ended_ms>.<frames>.<ended_by>.mp4      finished
     <session>.<number>.last                                                 the highest number given so far
     <session>.<number>.<started_ms>.unreadable                              left by a crash, cannot be played
+
+The second camera's names have a mark before the session, `second~`, so that neither takes the other's for its own.
 """
 
 from __future__ import annotations
@@ -22,12 +24,12 @@ import msgspec
 
 from proctoring.segment import EndedBy, Segment
 
-_PART: Final = re.compile(r"(?P<session>.+)\.(?P<number>\d+)\.(?P<started_ms>\d+)\.part")
+_PART: Final = re.compile(r"(?P<session>[^~]+)\.(?P<number>\d+)\.(?P<started_ms>\d+)\.part")
 _DONE: Final = re.compile(
-    r"(?P<session>.+)\.(?P<number>\d+)\.(?P<started_ms>\d+)"
+    r"(?P<session>[^~]+)\.(?P<number>\d+)\.(?P<started_ms>\d+)"
     r"\.(?P<ended_ms>\d+)\.(?P<frames>\d+)\.(?P<ended_by>[a-z]+)\.mp4"
 )
-_NUMBERED: Final = re.compile(r"(?P<session>.+?)\.(?P<number>\d{6,})\..+")
+_NUMBERED: Final = re.compile(r"(?P<session>[^~]+?)\.(?P<number>\d{6,})\..+")
 
 
 class Part(msgspec.Struct, frozen=True):
@@ -67,10 +69,11 @@ class Done(msgspec.Struct, frozen=True):
 
 
 class Incoming:
-    """The folder. One writer; custody only takes files away."""
+    """One camera's files in the folder, each name with its `mark` in front. One writer; custody only takes away."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, mark: str = "") -> None:
         self._folder = folder
+        self._mark = mark
         self._stored: dict[str, int] = {}
 
     def count_on(self, session: str, number: int) -> None:
@@ -80,13 +83,14 @@ class Incoming:
     def begin(self, session: str, started_ms: int) -> Part:
         """The next segment of that session; its file is not made yet."""
         number = self._last_number(session) + 1
-        return Part(self._folder / f"{session}.{number:06d}.{started_ms}.part", session, number, started_ms)
+        path = self._folder / f"{self._mark}{session}.{number:06d}.{started_ms}.part"
+        return Part(path, session, number, started_ms)
 
     def finish(self, part: Part, ended_ms: int, frames: int, ended_by: EndedBy) -> Done:
         """Gives a written segment its final name, durably where the folder lies on a disk. Raises OSError."""
         _sync(part.path)
         self._remember(part)
-        stem = f"{part.session}.{part.number:06d}.{part.started_ms}"
+        stem = f"{self._mark}{part.session}.{part.number:06d}.{part.started_ms}"
         path = part.path.rename(self._folder / f"{stem}.{ended_ms}.{frames}.{ended_by}.mp4")
         _sync(self._folder)
         return Done(path, part.session, part.number, part.started_ms, ended_ms, frames, ended_by)
@@ -110,7 +114,8 @@ class Incoming:
         ]
 
     def _matches(self, pattern: re.Pattern[str]) -> list[tuple[Path, re.Match[str]]]:
-        found = ((path, pattern.fullmatch(path.name)) for path in sorted(self._folder.iterdir()))
+        ours = (path for path in sorted(self._folder.iterdir()) if path.name.startswith(self._mark))
+        found = ((path, pattern.fullmatch(path.name, len(self._mark))) for path in ours)
         return [(path, match) for path, match in found if match]
 
     def _last_number(self, session: str) -> int:
@@ -120,9 +125,9 @@ class Incoming:
     def _remember(self, part: Part) -> None:
         # Before the final name shows: custody may take the file away at once, and its number with it.
         # The highest stays: what a crash left is closed over while the next segments are being written.
-        new = self._folder / f"{part.session}.{part.number:06d}.last"
+        new = self._folder / f"{self._mark}{part.session}.{part.number:06d}.last"
         new.touch()
-        marks = self._folder.glob(f"{part.session}.??????.last")
+        marks = self._folder.glob(f"{self._mark}{part.session}.??????.last")
         for old in sorted(marks)[:-1]:
             old.unlink(missing_ok=True)
 

@@ -17,7 +17,6 @@ from appliance.capture.segments import Incoming, Part
 from appliance.runtime.clock import Clock
 from appliance.runtime.custody_link import Custody, CustodyAway
 from appliance.runtime.life import Life
-from proctoring import fact
 from proctoring.session import ACTIVE, ENDED
 from proctoring.wire import AskView, Done, Drained, ReportGap, View
 
@@ -78,7 +77,7 @@ class Service:
 
     def _take_up(self, view: View) -> None:
         if view.session:
-            self._incoming.count_on(view.session, view.segment_number)
+            self._incoming.count_on(view.session, view.segment_numbers.get(self._hand_over.camera, 0))
         self._filming.follow(task(view))
 
     def give(self) -> bool:
@@ -102,7 +101,7 @@ class Service:
 
     def _told_custody(self, session: str) -> bool:
         try:
-            self._custody.ask(Drained(session=session, part=fact.Part.CAPTURE), Done)
+            self._custody.ask(Drained(session=session, part=self._hand_over.part), Done)
         except CustodyAway as error:
             log.warning("%s", error)
             return False
@@ -124,7 +123,7 @@ class Service:
         reason = f"the recording of this time cannot be played; its file was left as {path.name}"
         gap = ReportGap(
             session=part.session,
-            part=fact.Part.CAPTURE,
+            part=self._hand_over.part,
             from_ms=part.started_ms,
             to_ms=max(now_ms, part.started_ms),
             reason=reason,

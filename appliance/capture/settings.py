@@ -1,4 +1,4 @@
-"""The table [capture] of the desk's settings, and the source that it asks for."""
+"""The tables [capture] and [second_camera] of the desk's settings, and the source that each asks for."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def chosen(settings: CaptureSettings, clock: Clock) -> Source:
     match settings.source:
         case "video":
             if settings.video is None:
-                raise BadSettings('[capture] has source = "video" but no `video`. Name the file there.')
+                raise BadSettings('A camera\'s table has source = "video" but no `video`. Name the file there.')
             return VideoFile(settings.video, clock, loop=settings.loop)
         case "usb":
             return Steady(UsbCamera(settings.device, clock), clock)
@@ -75,4 +75,6 @@ def chosen_microphone(settings: CaptureSettings, clock: Clock) -> Microphone:
 def _number(device: int | str) -> int:
     if isinstance(device, int):
         return device
-    raise BadSettings(f'[capture] has source = "picamera2" and device = {device!r}. Give the camera\'s number, or 0.')
+    raise BadSettings(
+        f"A camera's table has source = \"picamera2\" and device = {device!r}. Give the camera's number, or 0."
+    )

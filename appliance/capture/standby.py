@@ -20,7 +20,7 @@ from proctoring.fact import Part
 from proctoring.wire import View
 
 LOCK: Final = "capture.lock"
-"""In the run folder; holds the process id of the one that films."""
+"""In the run folder; holds the process id of the one that films. Each camera has its own, by its part."""
 
 LOOK_S: Final = 0.25
 """How often the one that waits looks for a newer View, and whether it was told to stop."""
@@ -32,9 +32,11 @@ NOTE_S: Final = 0.5
 class Standby:
     """The turn to film. `view` is the newest View that was published while waiting."""
 
-    def __init__(self, desk: Desk, custody: Custody, stop: StopSignal, clock: Clock) -> None:
-        self._note = desk.run_dir / f"{Part.CAPTURE}.exit"
-        self._lock = os.open(desk.run_dir / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def __init__(
+        self, desk: Desk, custody: Custody, stop: StopSignal, clock: Clock, part: Part = Part.CAPTURE
+    ) -> None:
+        self._note = desk.run_dir / f"{part}.exit"
+        self._lock = os.open(desk.run_dir / f"{part}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._custody = custody
         self._stop = stop
         self._clock = clock

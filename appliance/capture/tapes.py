@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 
+import msgspec
+
 from appliance.capture.encoders import Encoders
 from appliance.capture.in_step import InStep
 from appliance.capture.ports import Tape
@@ -33,15 +35,18 @@ class Tapes:
         report: Callable[[ReportGap | ReportEncoder], None],
         through: Through = straight,
         encoder: tuple[str, str] = (SOFTWARE, ""),
+        hears: bool = True,
     ) -> None:
-        """`encoder` is its name, and why it is that one."""
+        """`encoder` is its name, and why it is that one. Where it `hears` nothing, no policy gives it sound."""
         self._incoming = incoming
         self._report = report
         self._through = through
         self._encoder = encoder
+        self._hears = hears
 
     def __call__(self, session: str, settings: Recording, from_ms: int) -> Tape:
         """A tape that records from `from_ms` on."""
+        settings = msgspec.structs.replace(settings, microphone=settings.microphone and self._hears)
         encoders = Encoders(*self._encoder, partial(self._tell, session))
         recorder = Recorder(self._incoming, session, settings, from_ms, self._report, encoders)
         return self._through(InStep(recorder) if settings.microphone else recorder, settings)

@@ -220,13 +220,13 @@ class ExamDesk:
 
     # --- time ---
 
-    def recover(self, gap: f.Gap, rebooted: bool, forgotten: bool) -> None:
+    def recover(self, gap: f.Gap, rebooted: bool, second: str | None, forgotten: bool) -> None:
         """After custody itself was away in an exam: records the gap. A reboot also interrupts a clock that ran; and
-        where memory was `forgotten`, what was filmed and not sealed yet is gone.
+        where memory was `forgotten`, what was filmed and not sealed yet is gone, of the `second` camera too if any.
         """
         history = self._scribe.current()
         state = history.session.state
-        facts: list[f.Fact] = [*(lost_with_memory(history, gap.to_ms) if forgotten else ()), gap]
+        facts: list[f.Fact] = [*(lost_with_memory(history, gap.to_ms, second) if forgotten else ()), gap]
         if rebooted and state in (State.RUNNING, State.PAUSED):
             reason = "The desk lost power or was restarted."
             facts.append(self.moved(state, Move.INTERRUPT, "custody", reason, gap.from_ms))
@@ -281,12 +281,15 @@ class ExamDesk:
         )
 
 
-def lost_with_memory(history: History, until_ms: int) -> list[f.Gap]:
-    """The gap between what is sealed of the recording and the moment the power was back."""
-    from_ms = history.recorded_to_ms()
+def lost_with_memory(history: History, until_ms: int, second: str | None) -> list[f.Gap]:
+    """For each camera the gap between what is sealed of its recording and the moment the power was back."""
+    parts = (f.Part.CAPTURE,) if second is None else (f.Part.CAPTURE, f.Part.CAPTURE_SECOND)
     to_ms = until_ms if history.ended_at_ms is None else min(until_ms, history.ended_at_ms)
     reason = "The desk lost power before this was sealed."
-    return [f.Gap(part=f.Part.CAPTURE, from_ms=from_ms, to_ms=to_ms, reason=reason)] if to_ms > from_ms else []
+    gaps = (
+        f.Gap(part=part, from_ms=history.recorded_to_ms(part, second), to_ms=to_ms, reason=reason) for part in parts
+    )
+    return [gap for gap in gaps if gap.to_ms > gap.from_ms]
 
 
 def answered(answers: dict[str, tuple[Answer, int]]) -> int:

@@ -32,11 +32,11 @@ class History:
         self.flags: dict[str, Flag] = {}
         self.flag_seqs: dict[tuple[str, bool], int] = {}
         self.segments: list[Segment] = []
-        self.segment_number = 0
+        self.segment_numbers: dict[str, int] = {}
         self.gaps: list[f.Gap] = []
         self.handed_over: set[f.Part] = set()
-        self.camera_ended = False
-        self.encoder = ""
+        self.cameras_ended: set[f.Part] = set()
+        self.encoders: dict[f.Part, str] = {}
         self.reduced = 0
         self.measured: tuple[str, f.ClockMeasured] | None = None
         """The boot in which the server's clock was last compared with the desk's, and what came of it."""
@@ -66,11 +66,11 @@ class History:
             for flag in still_open
         ]
 
-    def recorded_to_ms(self) -> int:
-        """Up to where every camera's recording is sealed or its lack is recorded."""
-        ends = {segment.camera: segment.ended_ms for segment in self.segments}
-        gaps = [gap.to_ms for gap in self.gaps if gap.part is f.Part.CAPTURE]
-        return max([min(ends.values(), default=0), *gaps])
+    def recorded_to_ms(self, part: f.Part, second: str | None) -> int:
+        """Up to where that camera's recording is sealed or its lack is recorded. `second` names the second one."""
+        is_second = part is f.Part.CAPTURE_SECOND
+        ends = [one.ended_ms for one in self.segments if (one.camera == second) == is_second]
+        return max([0, *ends, *(gap.to_ms for gap in self.gaps if gap.part is part)])
 
     def apply(self, entry: Entry) -> None:
         """Takes the next entry in."""
@@ -122,7 +122,8 @@ class History:
     def _segment(self, entry: Entry, fact: f.SegmentStored) -> None:
         del entry
         self.segments.append(fact.segment)
-        self.segment_number = max(self.segment_number, fact.segment.number)
+        camera, number = fact.segment.camera, fact.segment.number
+        self.segment_numbers[camera] = max(self.segment_numbers.get(camera, 0), number)
 
     def _gap(self, entry: Entry, fact: f.Gap) -> None:
         del entry
@@ -133,12 +134,12 @@ class History:
         self.handed_over.add(fact.part)
 
     def _camera_ended(self, entry: Entry, fact: f.CameraEnded) -> None:
-        del entry, fact
-        self.camera_ended = True
+        del entry
+        self.cameras_ended.add(fact.part)
 
     def _encoder_chosen(self, entry: Entry, fact: f.EncoderChosen) -> None:
         del entry
-        self.encoder = fact.encoder
+        self.encoders[fact.part] = fact.encoder
 
     def _reduced(self, entry: Entry, fact: f.AnalysisReduced) -> None:
         del entry

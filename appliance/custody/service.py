@@ -52,10 +52,11 @@ class Custody:
         built_utc_ms: int = 0,
     ) -> None:
         self._desk = desk
+        settings = settings.at(desk)
         self._store = store
         self._clock = clock
         self._scribe = Scribe(desk.desk, store, clock, identity)
-        self._space = Space(desk.data_dir, store, settings.cameras)
+        self._space = Space(desk.data_dir, store, desk.cameras)
         self._timekeeping = Timekeeping(store, self._scribe, clock, built_utc_ms)
         self._retention = Retention(store, self._timekeeping, clock)
         self._disk = Disk(self._scribe, self._space)
@@ -83,7 +84,8 @@ class Custody:
         self._space.restore(self._scribe.history)
         if away is not None:
             gap, rebooted = away
-            self._exam_desk.recover(gap, rebooted, forgotten=rebooted and not self._desk.incoming_on_disk)
+            second = self._desk.second_camera.camera if self._desk.second_camera else None
+            self._exam_desk.recover(gap, rebooted, second, forgotten=rebooted and not self._desk.incoming_on_disk)
 
     def _away(self, after: str | None) -> tuple[f.Gap, bool] | None:
         """The time that custody was away from an exam, and whether the desk was restarted."""
@@ -238,14 +240,15 @@ class Custody:
         return wire.Saved(seq=self._scribe.write(gap))
 
     def _report_camera_end(self, request: wire.ReportCameraEnd) -> wire.Saved:
-        if self._scribe.recording(request.session).camera_ended:
+        if request.part in self._scribe.recording(request.session).cameras_ended:
             return wire.Saved(seq=self._scribe.head.seq)
-        return wire.Saved(seq=self._scribe.write(f.CameraEnded(reason=request.reason)))
+        return wire.Saved(seq=self._scribe.write(f.CameraEnded(reason=request.reason, part=request.part)))
 
     def _report_encoder(self, request: wire.ReportEncoder) -> wire.Saved:
-        if self._scribe.recording(request.session).encoder == request.encoder:
+        if self._scribe.recording(request.session).encoders.get(request.part) == request.encoder:
             return wire.Saved(seq=self._scribe.head.seq)
-        return wire.Saved(seq=self._scribe.write(f.EncoderChosen(encoder=request.encoder, reason=request.reason)))
+        chosen = f.EncoderChosen(encoder=request.encoder, reason=request.reason, part=request.part)
+        return wire.Saved(seq=self._scribe.write(chosen))
 
     def _report_reduction(self, request: wire.ReportReduction) -> wire.Saved:
         if self._scribe.recording(request.session).reduced == request.reduced.level:
@@ -347,6 +350,7 @@ class Custody:
             walk_in=bool(prepared and prepared.walk_in_exam and prepared.policy.mode is Mode.POST_REVIEW),
             policy=self._preparation.policy(history.session.id if history else None),
             trouble=self._disk.trouble,
+            cameras=self._desk.cameras,
             clock_trusted=self._timekeeping.trusted,
         )
         return empty if history is None else self._view_of(empty, history)
@@ -370,8 +374,9 @@ class Custody:
             left_ms=None if session.state is State.SEALED else self._exam_desk.left_ms(history),
             reason=history.reason,
             message=history.message,
-            camera_ended=history.camera_ended,
-            segment_number=history.segment_number,
+            camera_ended=f.Part.CAPTURE in history.cameras_ended,
+            segment_numbers=dict(history.segment_numbers),
+            cameras=empty.cameras,
             head_seq=history.seq,
             answered=answered(history.answers),
             called=history.called,

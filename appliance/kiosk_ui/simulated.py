@@ -54,6 +54,7 @@ class SimulatedDesk:
     def __init__(self, prepared: Prepare | None = None, clock: Clock | None = None) -> None:
         self.away = False
         self.trouble = ""
+        self.cameras = 1
         self.seals = True
         self.detectors = False
         self.calls = 0
@@ -250,7 +251,9 @@ class SimulatedDesk:
 
     def _view(self) -> View:
         prepared = self._prepared is not None
-        empty = View(desk="desk-1", prepared=prepared, walk_in=self._walk_in, policy=self._policy)
+        empty = View(
+            desk="desk-1", prepared=prepared, walk_in=self._walk_in, policy=self._policy, cameras=self.cameras
+        )
         empty = msgspec.structs.replace(empty, trouble=self.trouble)
         if self._session is None or self._booking is None:
             return empty

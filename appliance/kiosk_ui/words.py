@@ -9,7 +9,7 @@ from proctoring.check_in import PhotoFault, PhotoStep
 from proctoring.flag import Flag, FlagKind
 from proctoring.policy import Policy
 
-NOTICE: Final = "2026-4"
+NOTICE: Final = "2026-5"
 """The version of templates/notice.html. It goes into the ledger with the consent: change it with the words."""
 
 SAW: Final = {

@@ -63,7 +63,7 @@ BY_STATE: Final[dict[State, Signal]] = {
 }
 """Every state that a session can have at a desk."""
 
-NEEDED: Final = frozenset({Part.CAPTURE, Part.KIOSK_UI})
+NEEDED: Final = frozenset({Part.CAPTURE, Part.CAPTURE_SECOND, Part.KIOSK_UI})
 """Parts without which an exam cannot be sat or is not recorded. It goes on without detectors and network."""
 
 

@@ -1,4 +1,4 @@
-"""The one argument that every desk process takes."""
+"""The argument that every desk process takes."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from pathlib import Path
 
 def settings_path(description: str) -> Path:
     """The path given with --settings."""
-    parser = argparse.ArgumentParser(description=description)
+    path: Path = with_settings(argparse.ArgumentParser(description=description)).parse_args().settings
+    return path
+
+
+def with_settings(parser: argparse.ArgumentParser) -> argparse.ArgumentParser:
+    """The parser, which takes --settings too."""
     parser.add_argument(
         "--settings", type=Path, default=Path("/etc/deskproctor/desk.toml"), help="the desk's settings"
     )
-    path: Path = parser.parse_args().settings
-    return path
+    return parser

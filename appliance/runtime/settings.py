@@ -29,6 +29,13 @@ class BadSettings(DeskproctorError, ValueError):
     """The settings file cannot be used as it stands."""
 
 
+class Camera(msgspec.Struct, frozen=True, kw_only=True):
+    """What all processes know of a camera; the rest of its table is capture's."""
+
+    camera: str = "front"
+    """Its name in the record."""
+
+
 class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """What all processes of a desk know about it."""
 
@@ -39,6 +46,14 @@ class Desk(msgspec.Struct, frozen=True, kw_only=True):
     """Where capture writes what is not sealed yet: memory-backed. None is `incoming` below `run_dir`."""
     incoming_on_disk: bool = False
     """Whether that folder may lie on a disk all the same, where plain video can be read from it later."""
+    capture: Camera = Camera()
+    second_camera: Camera | None = None
+    """Its table is there where a second camera films too."""
+
+    @property
+    def cameras(self) -> int:
+        """How many cameras film."""
+        return 1 if self.second_camera is None else 2
 
     def socket(self, name: str) -> str:
         """The address of one of the desk's local sockets."""
@@ -92,6 +107,11 @@ def check(desk: Desk, path: Path) -> None:
     if not DESK_NAME.fullmatch(desk.desk):
         raise BadSettings(
             f"The settings {path} name the desk {desk.desk!r}. Use up to 32 small letters, digits and dashes."
+        )
+    if desk.second_camera is not None and desk.second_camera.camera == desk.capture.camera:
+        raise BadSettings(
+            f"In {path} both cameras have the name {desk.capture.camera!r}. "
+            'Give the second one its own: camera = "side" in [second_camera].'
         )
     if len(str(desk.run_dir)) > SOCKET_PATH_LIMIT - len("/custody.sock"):
         raise BadSettings(f"run_dir in {path} is too long for a Unix socket. Use a shorter path.")

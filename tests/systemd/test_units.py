@@ -22,6 +22,10 @@ UNITS = sorted(path.name for path in HERE.glob("*.service"))
 OURS = {part: f"deskproctor-{part.value.replace('_', '-')}.service" for part in Part}
 BROWSER = "deskproctor-kiosk-browser.service"
 STANDBY = "deskproctor-capture-standby.service"
+SECOND_STANDBY = "deskproctor-capture-second-standby.service"
+SECOND = {OURS[Part.CAPTURE_SECOND], SECOND_STANDBY}
+"""What films with the second camera, where a desk has one."""
+FILMING = {OURS[Part.CAPTURE], STANDBY, *SECOND}
 SYSTEM_UNITS = Path("/usr/lib/systemd/system")
 
 THRESHOLD = {
@@ -32,6 +36,8 @@ THRESHOLD = {
     # As above, and its devices: the camera, the pins.
     "deskproctor-capture.service": 1.1,
     STANDBY: 1.1,
+    "deskproctor-capture-second.service": 1.1,
+    SECOND_STANDBY: 1.1,
     "deskproctor-panel.service": 1.1,
     # Loopback in the host's network, for the browser's sake.
     "deskproctor-kiosk-ui.service": 1.3,
@@ -108,28 +114,35 @@ def test_a_unit_is_exposed_no_more_than_was_argued(root: Path, unit: str) -> Non
 
 
 def test_every_part_of_the_desk_has_its_unit_and_the_target_wants_them_all() -> None:
-    assert {*OURS.values(), BROWSER, STANDBY} == set(UNITS)
+    assert {*OURS.values(), BROWSER, STANDBY, SECOND_STANDBY} == set(UNITS)
     wanted = re.search(r"^Wants=(.*)$", (HERE / "deskproctor.target").read_text(), re.MULTILINE)
     assert wanted is not None
-    assert sorted(wanted.group(1).split()) == UNITS
+    assert sorted(wanted.group(1).split()) == sorted(set(UNITS) - SECOND)
+
+
+def test_a_second_camera_is_filmed_with_where_its_units_are_enabled() -> None:
+    assert {unit for unit in UNITS if settings_of(unit)["WantedBy"] == ["deskproctor.target"]} == SECOND
 
 
 @pytest.mark.parametrize("part", list(Part))
 def test_a_unit_starts_its_own_part_as_its_own_user(part: Part) -> None:
     found = settings_of(OURS[part])
     settings = "sync.toml" if part is Part.SYNC else "desk.toml"
+    second = part is Part.CAPTURE_SECOND
+    module, more = (Part.CAPTURE, " --camera second") if second else (part, "")
     assert found["ExecStart"] == [
-        f"/opt/deskproctor/bin/python -m appliance.{part} --settings /etc/deskproctor/{settings}"
+        f"/opt/deskproctor/bin/python -m appliance.{module} --settings /etc/deskproctor/{settings}{more}"
     ]
-    assert (APPLIANCE / part.value).is_dir()
-    assert found["User"] == [OURS[part].removesuffix(".service")]
+    assert (APPLIANCE / module.value).is_dir()
+    assert found["User"] == [OURS[module].removesuffix(".service")]
     assert found["Type"] == ["notify"]
     assert int(found["WatchdogSec"][0]) >= 5
 
 
-def test_the_recorder_that_waits_is_the_same_in_all_but_its_name() -> None:
+@pytest.mark.parametrize("pair", [(OURS[Part.CAPTURE], STANDBY), (OURS[Part.CAPTURE_SECOND], SECOND_STANDBY)])
+def test_the_recorder_that_waits_is_the_same_in_all_but_its_name(pair: tuple[str, str]) -> None:
     """Either may be the one that films, so neither may be allowed more or less than the other."""
-    units = [(HERE / unit).read_text().splitlines() for unit in (OURS[Part.CAPTURE], STANDBY)]
+    units = [(HERE / unit).read_text().splitlines() for unit in pair]
     rests = [[line for line in lines if not line.startswith("Description=")] for lines in units]
     assert rests[0] == rests[1]
 
@@ -178,9 +191,9 @@ def test_only_custody_writes_evidence_and_only_capture_sees_the_camera() -> None
     }
     assert writers == {OURS[Part.CUSTODY]}
     cameras = {unit for unit in UNITS if "char-video4linux rw" in settings_of(unit)["DeviceAllow"]}
-    assert cameras == {OURS[Part.CAPTURE], STANDBY}
+    assert cameras == FILMING
     microphones = {unit for unit in UNITS if "char-alsa rw" in settings_of(unit)["DeviceAllow"]}
-    assert microphones == cameras
+    assert microphones == FILMING - SECOND
 
 
 def test_what_is_not_sealed_yet_lies_in_memory_of_a_bounded_size_for_capture_and_custody_alone() -> None:
@@ -188,7 +201,7 @@ def test_what_is_not_sealed_yet_lies_in_memory_of_a_bounded_size_for_capture_and
     assert (mount["What"], mount["Type"], mount["Where"]) == (["tmpfs"], ["tmpfs"], ["/run/deskproctor/incoming"])
     options = mount["Options"][0].split(",")
     assert {"size=128M", "mode=2770", "uid=deskproctor-capture", "gid=deskproctor-incoming"} <= set(options)
-    working = {OURS[Part.CAPTURE], STANDBY, OURS[Part.CUSTODY]}
+    working = {*FILMING, OURS[Part.CUSTODY]}
     for unit in UNITS:
         found = settings_of(unit)
         assert ("deskproctor-incoming" in " ".join(found["SupplementaryGroups"])) == (unit in working), unit

@@ -133,3 +133,15 @@ def test_a_disk_that_takes_nothing_is_not_asked_all_the_time_and_nothing_is_call
     clock.pass_ms(REST_MS)
     assert hand_over.attempt("a")
     assert len(custody.asked_for(StoreSegment)) == 2
+
+
+def test_what_the_second_camera_tells_is_told_in_its_own_parts_name(custody, incoming, clock, finish) -> None:
+    hand_over = HandOver(custody, incoming, "side", clock, Part.CAPTURE_SECOND)
+    finish()
+    custody.answers[StoreSegment] = taking
+    hand_over.report(GAP)
+    hand_over.report(ReportCameraEnd(session="a", reason="unplugged"))
+    assert hand_over.attempt("a")
+    assert [request.part for request in custody.asked_for(ReportGap)] == [Part.CAPTURE_SECOND]
+    assert [request.part for request in custody.asked_for(ReportCameraEnd)] == [Part.CAPTURE_SECOND]
+    assert [request.segment.camera for request in custody.asked_for(StoreSegment)] == ["side"]

@@ -98,13 +98,13 @@ def custody(desk: Desk) -> Iterator[TestCustody]:
 def start(desk: Desk, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     started: list[subprocess.Popen[str]] = []
 
-    def start(capture: str = 'source = "simulated"') -> subprocess.Popen[str]:
+    def start(capture: str = 'source = "simulated"', *more: str) -> subprocess.Popen[str]:
         settings = tmp_path / "desk.toml"
         settings.write_text(
             f'desk = "desk-1"\nrun_dir = "{desk.run_dir}"\ndata_dir = "{desk.data_dir}"\n'
             f"incoming_on_disk = true\n[capture]\n{capture}\n"
         )
-        command = [sys.executable, "-m", "appliance.capture", "--settings", str(settings)]
+        command = [sys.executable, "-m", "appliance.capture", "--settings", str(settings), *more]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         started.append(process)
         return process
@@ -115,9 +115,9 @@ def start(desk: Desk, tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen
         process.communicate()
 
 
-def pictures_in(folder: Path) -> int:
+def pictures_in(folder: Path, names: str = "*.part") -> int:
     """Whole pictures in the part that is being written."""
-    return sum(path.read_bytes().count(b"moof") for path in folder.glob("*.part")) if folder.exists() else 0
+    return sum(path.read_bytes().count(b"moof") for path in folder.glob(names)) if folder.exists() else 0
 
 
 def test_a_recorder_killed_in_the_middle_of_a_segment_loses_a_picture_or_two(
@@ -303,3 +303,59 @@ def test_it_films_nothing_onto_a_disk_unless_that_is_allowed(desk: Desk, tmp_pat
     assert ended.returncode == 1
     assert "Set incoming_dir to a folder on a tmpfs" in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+TWO = """source = "simulated"
+[second_camera]
+source = "simulated"
+camera = "side"
+"""
+
+
+def test_two_cameras_are_filmed_side_by_side_each_by_its_own_process(desk: Desk, custody: TestCustody, start) -> None:
+    custody.show(policy=Policy(recording=msgspec.structs.replace(LONG, microphone=True)), segment_numbers={"side": 7})
+    first, second = start(TWO), start(TWO, "--camera", "second")
+    custody.begin()
+    wait_until(lambda: pictures_in(desk.incoming()) >= 10 and len(list(desk.incoming().glob("*.part"))) == 2)
+    assert films(desk, first)
+    assert (desk.run_dir / "capture_second.lock").read_text() == str(second.pid)
+    wait_until(lambda: len(custody.asked_for(Hello)) == 2)
+    custody.show(state=State.SUBMITTED)
+    wait_until(lambda: len(custody.asked_for(Drained)) == 2)
+    assert {told.part for told in custody.asked_for(Drained)} == {Part.CAPTURE, Part.CAPTURE_SECOND}
+    kept = [told.segment for told in custody.asked_for(StoreSegment)]
+    assert sorted((segment.camera, segment.number) for segment in kept) == [("front", 1), ("side", 8)]
+    muted = [gap for gap in custody.asked_for(wire.ReportGap) if gap.reason.startswith("microphone")]
+    assert {gap.part for gap in muted} <= {Part.CAPTURE}
+
+
+def test_the_second_camera_goes_on_where_the_first_one_dies_and_its_own_other_takes_over(
+    desk: Desk, custody: TestCustody, start
+) -> None:
+    dies, films_on = start(TWO, "--camera", "second"), start(TWO)
+    lock = desk.run_dir / "capture_second.lock"
+    wait_until(lambda: lock.exists() and lock.read_text() == str(dies.pid))
+    waits = start(TWO, "--camera", "second")
+    custody.begin()
+    wait_until(lambda: pictures_in(desk.incoming(), "second~*.part") >= 10 and films(desk, films_on))
+    dies.kill()
+    wait_until(lambda: lock.read_text() == str(waits.pid))
+    assert films(desk, films_on)
+    wait_until(lambda: [told for told in custody.asked_for(StoreSegment) if told.segment.camera == "side"])
+    assert custody.asked_for(StoreSegment)[0].segment.ended_by is EndedBy.CRASH
+
+
+@pytest.mark.parametrize(
+    ("capture", "sentence"),
+    [
+        ('source = "simulated"', "has no table [second_camera]"),
+        (TWO.replace('"side"', '"front"'), "both cameras have the name 'front'"),
+        (TWO + 'microphone = "alsa"', "[second_camera] records no sound"),
+    ],
+)
+def test_a_second_camera_that_cannot_work_says_why(start, capture: str, sentence: str) -> None:
+    process = start(capture, "--camera", "second")
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    assert sentence in said
+    assert "Traceback" not in said

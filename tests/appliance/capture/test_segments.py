@@ -83,3 +83,18 @@ def test_files_of_others_are_left_alone(incoming: Incoming, tmp_path: Path) -> N
     (tmp_path / "incoming" / "notes.txt").write_text("not ours")
     (tmp_path / "incoming" / "a.1.mp4").write_text("not ours")
     assert incoming.done() == incoming.parts() == []
+
+
+def test_two_cameras_share_the_folder_and_neither_takes_the_others_files_for_its_own(tmp_path: Path) -> None:
+    (tmp_path / "incoming").mkdir()
+    first, second = Incoming(tmp_path / "incoming"), Incoming(tmp_path / "incoming", "second~")
+    first.finish(write(first, "a"), 2080, 30, EndedBy.LENGTH)
+    left_over = write(first, "a")
+    assert second.done() == second.parts() == []
+    assert second.begin("a", 0).number == 1
+    second.finish(write(second, "a"), 2080, 30, EndedBy.LENGTH)
+    second.set_aside(write(second, "a"))
+    assert [(done.session, done.number) for done in second.done()] == [("a", 1)]
+    assert [(done.session, done.number) for done in first.done()] == [("a", 1)]
+    assert first.parts() == [left_over]
+    assert (first.begin("a", 0).number, second.begin("a", 0).number) == (3, 3)

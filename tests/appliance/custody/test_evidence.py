@@ -223,7 +223,7 @@ def test_a_power_cut_at_any_step_costs_what_was_not_sealed_and_says_so(desk, ste
     (lost,) = [gap for gap in desk.facts(f.Gap) if gap.part is f.Part.CAPTURE]
     assert (lost.from_ms, lost.to_ms) == (2000 * len(numbers), 65_000)
     assert "lost power" in lost.reason
-    assert desk.view.segment_number == len(numbers)
+    assert desk.view.segment_numbers == {"desk": len(numbers)}
     assert len(stored(desk)) == len(numbers)
 
 

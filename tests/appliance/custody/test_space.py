@@ -8,7 +8,7 @@ from appliance.custody.space import FILE, MARGIN
 from proctoring import fact as f
 from proctoring import wire
 from proctoring.errors import Refused
-from proctoring.policy import Policy, Recording
+from proctoring.policy import Recording
 from proctoring.session import State
 
 NEED = Recording().bytes_for(10 * 60_000)
@@ -105,10 +105,3 @@ def test_on_a_disk_that_others_fill_recordings_go_on_from_what_is_reserved_and_a
     assert desk.view.trouble == ""
     assert reserved(desk) == pytest.approx(NEED - 2**20, abs=2**18), "the ledger's share is made whole from it"
     desk.ask(desk.segment(bytes(100_000)), wire.Saved)
-
-
-def test_an_exam_for_two_cameras_reserves_for_both(desk, monkeypatch):
-    policy = Policy(recording=Recording(bit_rate=50_000, spare_minutes=0))
-    desk.custody._space._cameras = 2
-    desk.run_exam(policy)
-    assert reserved(desk) == 2 * policy.recording.bytes_for(600_000)

@@ -7,6 +7,7 @@ import sys
 import threading
 from pathlib import Path
 
+import msgspec
 import pyrage
 import pytest
 
@@ -18,7 +19,7 @@ from appliance.kiosk_ui.service import serve
 from appliance.kiosk_ui.simulated import SimulatedCamera, SimulatedDesk
 from appliance.runtime.clock import SimulatedClock
 from appliance.runtime.custody_link import CustodyAway, expect
-from appliance.runtime.settings import Desk
+from appliance.runtime.settings import Camera, Desk
 from appliance.runtime.sockets import Answerer
 from deskproctor.enrolment import enrol
 from proctoring import wire
@@ -107,6 +108,9 @@ class SimulatedRoom:
     def prepare(self, *chosen, **named):
         self.desk.prepare(prepare(*chosen, **named))
 
+    def add_camera(self):
+        self.desk.cameras = 2
+
     def start_detectors(self):
         self.desk.detectors = True
 
@@ -140,12 +144,20 @@ class RealRoom:
 
     def __init__(self, folder):
         self.clock = SimulatedClock()
-        desk = Desk(desk="desk-1", run_dir=folder / "run", data_dir=folder / "data")
-        store = Store(desk.folder("custody") / "custody.db")
-        enrol(folder / "authority", desk.data_dir, desk.desk)
-        self.custody = Custody(desk, CustodySettings(), store, self.clock, CustodySettings().identity(desk))
+        self.desk = Desk(desk="desk-1", run_dir=folder / "run", data_dir=folder / "data")
+        self.store = Store(self.desk.folder("custody") / "custody.db")
+        enrol(folder / "authority", self.desk.data_dir, self.desk.desk)
+        self.start()
         self.away = False
         self._orders = 0
+
+    def start(self):
+        identity = CustodySettings().identity(self.desk)
+        self.custody = Custody(self.desk, CustodySettings(), self.store, self.clock, identity)
+
+    def add_camera(self):
+        self.desk = msgspec.structs.replace(self.desk, second_camera=Camera(camera="side"))
+        self.start()
 
     def ask(self, request, answer, patience_s=5.0):
         if self.away:

@@ -160,6 +160,15 @@ def test_where_faces_are_not_compared_the_pages_say_so_and_take_no_photo(room, s
     assert screen.page() == "ready"
 
 
+@pytest.mark.parametrize("cameras", [1, 2])
+def test_the_notice_says_how_many_cameras_there_are(room, screen, cameras):
+    if cameras > 1:
+        room.add_camera()
+    text = " ".join(screen.reach("notice").see().text.split())
+    assert ("Two cameras record films of you" in text) == (cameras > 1)
+    assert ("The camera records a film of you" in text) == (cameras == 1)
+
+
 @pytest.mark.parametrize("microphone", [True, False])
 def test_the_notice_says_whether_sound_is_recorded(room, screen, microphone):
     room.prepare(microphone=microphone)
