@@ -1,11 +1,11 @@
-"""Boxes: where they lie, how far many of them overlap, and which say the same thing.
+"""Boxes: where they lie, and which say the same thing.
 
 Many boxes are a float array of shape (n, 4): left, top, right, bottom, all in one unit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import cv2
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.edge_ai.picture import Floats
-from proctoring.observation import Box, area
+from proctoring.observation import Box, area, overlap
 
 Places = NDArray[np.intp]
 
@@ -34,22 +34,17 @@ def covered(box: Box, by: Box) -> float:
     return shared / area(box) if area(box) else 0.0
 
 
-def overlaps(these: Floats, those: Floats) -> Floats:
-    """Intersection over union, 0..1, of boxes (..., 4) with boxes of a shape that fits (as numpy broadcasts)."""
-    shared = _areas(np.maximum(these[..., :2], those[..., :2]), np.minimum(these[..., 2:], those[..., 2:]))
-    union = _areas(these[..., :2], these[..., 2:]) + _areas(those[..., :2], those[..., 2:]) - shared
-    share: Floats = np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
-    return share
+def groups(boxes: Sequence[Box], scores: Sequence[float], limit: float) -> Iterator[list[int]]:
+    """The places of boxes in groups: the best of those left, first, and all that overlap it by more than `limit`.
 
-
-def groups(boxes: Floats, scores: Floats, limit: float) -> Iterator[Places]:
-    """The boxes in groups: the best of those left, first, and all that overlap it by more than `limit`."""
-    left = np.argsort(-scores, kind="stable")
-    while len(left):
-        near = overlaps(boxes[left[0]], boxes[left]) > limit
-        near[0] = True
-        yield left[near]
-        left = left[~near]
+    There are few, mostly: by themselves they are compared sooner than as arrays.
+    """
+    left = sorted(range(len(boxes)), key=lambda place: -scores[place])
+    while left:
+        best, *others = left
+        near = [place for place in others if overlap(boxes[place], boxes[best]) > limit]
+        yield [best, *near]
+        left = [place for place in others if place not in near]
 
 
 def best_of_each_class(boxes: Floats, scores: Floats, classes: NDArray[Any], limit: float) -> Places:
@@ -58,9 +53,3 @@ def best_of_each_class(boxes: Floats, scores: Floats, classes: NDArray[Any], lim
     found = cv2.dnn.NMSBoxesBatched(sides.tolist(), scores.tolist(), classes.tolist(), 0.0, limit)
     kept = np.asarray(found, np.intp).ravel()
     return kept[np.argsort(-scores[kept], kind="stable")]
-
-
-def _areas(top_left: Floats, bottom_right: Floats) -> Floats:
-    sides = np.maximum(bottom_right - top_left, np.float32(0))
-    areas: Floats = sides[..., 0] * sides[..., 1]
-    return areas

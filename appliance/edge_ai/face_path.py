@@ -9,6 +9,9 @@ from __future__ import annotations
 from math import hypot
 from typing import Final, NamedTuple
 
+from msgspec.structs import replace
+
+from appliance.edge_ai.cover import CoverWatch
 from appliance.edge_ai.faces import DOUBTED, HOPELESS, TALL_ENOUGH
 from appliance.edge_ai.landmarks import FaceLandmarks, Mesh, moved, nearest_of, outline_about, outline_of
 from appliance.edge_ai.picture import Picture
@@ -47,6 +50,7 @@ class FacePath:
     def __init__(self, finder: FaceFinder, landmarks: FaceLandmarks) -> None:
         self._finder = finder
         self._landmarks = landmarks
+        self._cover = CoverWatch()
         self._trail: _Trail | None = None
         self._at_ms = self._searched_ms = 0
         self._company_ms: int | None = None
@@ -70,7 +74,7 @@ class FacePath:
         if mesh.sureness < STILL_A_FACE or not is_near(trail.outline, outline):
             return None
         face = moved(trail.face, mesh.points, outline, picture.width, picture.height)
-        face = self._landmarks.read(face, mesh, gaze)
+        face = self._watched(self._landmarks.read(face, mesh, gaze), picture, mesh)
         faces = tuple(face if other is trail.face else other for other in trail.faces)
         self._trail = _Trail(outline, face, faces)
         return faces
@@ -84,10 +88,18 @@ class FacePath:
             return found
         mesh = self._landmarks.mesh(picture, outline)
         face = self._landmarks.read(nearest, mesh, gaze)
+        is_alone = self._is_alone(nearest, found, at_ms)
+        if is_alone:
+            face = self._watched(face, picture, mesh)
         faces = tuple(face if other is nearest else other for other in found)
-        if self._is_alone(nearest, found, at_ms) and is_sure(nearest, mesh):
+        if is_alone and is_sure(nearest, mesh):
             self._trail = _Trail(outline_about(mesh.points), face, faces)
         return faces
+
+    def _watched(self, face: Face, picture: Picture, mesh: Mesh) -> Face:
+        """The one face at the desk, with how sure it is that something covers it, where that is looked at."""
+        assert face.pose is not None
+        return replace(face, hidden=self._cover.measure(picture, mesh, face.pose, self._at_ms))
 
     def _is_alone(self, nearest: Face, faces: tuple[Face, ...], at_ms: int) -> bool:
         if any(face is not nearest and is_company(face, nearest) for face in faces):

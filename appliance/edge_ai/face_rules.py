@@ -121,7 +121,7 @@ class Talking:
 
 
 def face_hidden(policy: Policy, observation: Observation) -> Look | None:
-    """How sure it is that the lower face is covered; no look where that was not measured."""
+    """How sure it is that something covers the face; no look where that was not measured, see `cover`."""
     face = candidate(policy, observation)
     return None if face is None or face.hidden is None else Look(face.hidden, (face.box,))
 

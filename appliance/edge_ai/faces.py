@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import log
 
+import cv2
 import numpy as np
 from msgspec.structs import replace
 
@@ -16,8 +17,7 @@ SIDE_PX = 192
 STRIDE_PX = 4
 POINTS = 6
 
-# MediaPipe's own graph for this model clips raw scores to +-100, merges above an overlap of 0.3.
-SCORE_LIMIT = 100.0
+# MediaPipe's own graph for this model merges above an overlap of 0.3.
 SAME_FACE = 0.3
 
 
@@ -83,8 +83,7 @@ class FullRangeFaces:
     def _look(self, square: Bytes, placement: Placement) -> tuple[Face, ...]:
         scaled(square, self._model.room()[0])
         outputs = {output.shape[-1]: output[0] for output in self._model.run()}
-        boxes, points, scores = decoded(outputs[4 + 2 * POINTS], outputs[1][:, 0], self._floor)
-        return merged(boxes, points, scores, placement)
+        return merged(*decoded(outputs[4 + 2 * POINTS], outputs[1][:, 0], self._floor), placement)
 
     def _farther(self, picture: Picture) -> tuple[Face, ...]:
         found = self._look(*surrounded(picture, 0.5, 0.5, FARTHER * max(1.0, picture.shape)))
@@ -114,7 +113,8 @@ def surrounded(picture: Picture, x: float, y: float, side: float) -> tuple[Bytes
     across = side / picture.shape
     start_x, start_y = x - across / 2, y - side / 2
     inside = Region(*(min(1.0, max(0.0, at)) for at in (start_x, start_y, start_x + across, start_y + side)))
-    part, scale = picture.cut(inside), SIDE_PX / (side * picture.height)
+    shrunk = picture.shrunk(SIDE_PX / (side * picture.height))
+    part, scale = shrunk.cut(inside), SIDE_PX / (side * shrunk.height)
     width, height_px = (min(SIDE_PX, max(2, 2 * round(length * scale / 2))) for length in (part.width, part.height))
     left = min(round((inside.left - start_x) / across * SIDE_PX), SIDE_PX - width)
     top = min(round((inside.top - start_y) / side * SIDE_PX), SIDE_PX - height_px)
@@ -125,33 +125,28 @@ def surrounded(picture: Picture, x: float, y: float, side: float) -> tuple[Bytes
 
 def scaled(square: Bytes, room: Floats) -> None:
     """Bytes to -1..1, as the network was trained, into room of the same shape."""
-    np.multiply(square, np.float32(1 / 127.5), out=room)
-    room -= 1
+    cv2.addWeighted(square, 1 / 127.5, square, 0, -1, dst=room, dtype=cv2.CV_32F)
 
 
-def decoded(regressions: Floats, logits: Floats, floor: float) -> tuple[Floats, Floats, Floats]:
-    """Boxes (n, 4) and points (n, 6, 2) in pixels of the square, and scores (n,), of places at or above `floor`.
+def decoded(regressions: Floats, logits: Floats, floor: float) -> tuple[Floats, Floats]:
+    """Places at or above `floor`: box and points as x and y, in pixels of the square, (n, 16), and scores (n,).
 
     `regressions` has a row per place: the box's centre and size, then x and y of each point, all in pixels; the
     centre and the points count from the place's own middle.
     """
     places = np.flatnonzero(logits >= log(floor / (1 - floor)))
-    scores = 1 / (1 + np.exp(-np.clip(logits[places], -SCORE_LIMIT, SCORE_LIMIT)))
-    middles = CENTRES[places]
-    found = regressions[places]
-    centre, half = found[:, :2] + middles, found[:, 2:4] / 2
-    boxes = np.concatenate([centre - half, centre + half], axis=1)
-    points = found[:, 4:].reshape(-1, POINTS, 2) + middles[:, None]
-    return boxes, points, scores.astype(np.float32)
+    scores = array(1 / (1 + np.exp(-logits[places])))
+    rows = regressions[places] + MIDDLES[places]
+    half = rows[:, 2:4] / 2
+    rows[:, 2:4] = rows[:, :2] + half
+    rows[:, :2] -= half
+    return rows, scores
 
 
-def merged(boxes: Floats, points: Floats, scores: Floats, placement: Placement) -> tuple[Face, ...]:
+def merged(rows: Floats, scores: Floats, placement: Placement) -> tuple[Face, ...]:
     """One face for each group of overlapping boxes: their mean, weighted by score."""
-    if not len(scores):
-        return ()
-    rows = np.concatenate([boxes, points.reshape(len(points), -1)], axis=1)
     found = []
-    for group in groups(boxes, scores, SAME_FACE):
+    for group in groups(rows[:, :4].tolist(), scores.tolist(), SAME_FACE):
         certain = scores[group]
         mean = placement.to_picture((certain @ rows[group] / certain.sum()).reshape(-1, 2))
         found.append(_face(float(certain[0]), mean[:2].clip(0, 1), mean[2:]))
@@ -163,10 +158,7 @@ def _is_doubtful(face: Face) -> bool:
 
 
 def _distinct(faces: list[Face]) -> tuple[Face, ...]:
-    if len(faces) < 2:
-        return tuple(faces)
-    boxes = array([face.box for face in faces]).reshape(-1, 4)
-    scores = array([face.score for face in faces])
+    boxes, scores = [face.box for face in faces], [face.score for face in faces]
     return tuple(faces[group[0]] for group in groups(boxes, scores, SAME_FACE))
 
 
@@ -175,10 +167,12 @@ def _face(score: float, corners: Floats, points: Floats) -> Face:
     return Face(round(score, 4), (left, top, right, bottom), tuple((x, y) for x, y in points.tolist()))
 
 
-def _centres() -> Floats:
+def _middles() -> Floats:
     across = np.arange(STRIDE_PX / 2, SIDE_PX, STRIDE_PX, dtype=np.float32)
-    x, y = np.meshgrid(across, across)
-    return np.stack([x.ravel(), y.ravel()], axis=1)
+    x, y = (line.ravel() for line in np.meshgrid(across, across))
+    size = np.zeros_like(x)
+    return np.stack([x, y, size, size, *(x, y) * POINTS], axis=1)
 
 
-CENTRES = _centres()
+MIDDLES = _middles()
+"""What is to be added to a place's row: its own middle to all but the box's size, (2304, 16)."""

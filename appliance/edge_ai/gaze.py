@@ -40,11 +40,11 @@ class IrisGaze:
         cut = square.part(rgb, SIDE_PX)
         np.multiply(cut[:, ::-1] if mirrored else cut, np.float32(1 / 255), out=self._iris.room()[0])
         outputs = {output.size: output.ravel() for output in self._iris.run()}
-        place = _place(outputs[IRIS_VALUES][0], outputs[CONTOUR_VALUES].reshape(-1, 3)[[OUTER, INNER], 0])
+        contour = outputs[CONTOUR_VALUES]
+        place = _place(float(outputs[IRIS_VALUES][0]), float(contour[3 * OUTER]), float(contour[3 * INNER]))
         return -place if mirrored else place
 
 
-def _place(iris: float, corners: Floats) -> float:
-    """-1 at the first corner, 1 at the second."""
-    outer, inner = corners.tolist()
-    return 2 * (float(iris) - outer) / (inner - outer) - 1 if inner > outer else 0.0
+def _place(iris: float, outer: float, inner: float) -> float:
+    """-1 at the outer corner, 1 at the inner one."""
+    return 2 * (iris - outer) / (inner - outer) - 1 if inner > outer else 0.0

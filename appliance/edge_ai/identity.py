@@ -79,7 +79,8 @@ class Identity:
         return numbers
 
     def _numbers(self, cut: Bytes) -> Floats:
-        numbers: Floats = self._model.run(cut[None].astype(np.float32))[0][0]
+        np.copyto(self._model.room()[0], cut)
+        numbers: Floats = self._model.run()[0][0]
         return numbers
 
 

@@ -131,7 +131,8 @@ def moved(face: Face, mesh: Floats, outline: TurnedSquare, width: int, height_px
 
 def pose_of(mesh: Floats) -> Pose:
     """How the head is held, from the line through the mirrored points and the line from chin to forehead."""
-    x, y, z = (mesh[MIRRORED_LEFT] - mesh[MIRRORED_RIGHT]).mean(axis=0).tolist()
+    # Their sum has the direction of their mean.
+    x, y, z = (mesh[MIRRORED_LEFT] - mesh[MIRRORED_RIGHT]).sum(axis=0).tolist()
     across, down, away = (mesh[FOREHEAD] - mesh[CHIN]).tolist()
     angles = atan2(z, hypot(x, y)), atan2(away, hypot(across, down)), atan2(y, x)
     return Pose(*(round(degrees(angle), 1) for angle in angles))

@@ -23,33 +23,37 @@ Slices = slice | tuple[slice, slice]
 BLACK, WHITE, BURNT = 16.0, 235.0, 231
 
 
-# Light changes within seconds, and its rules vote over two and more: every fourth frame at the desk's pace.
+# Light changes within seconds, and its rules vote over two and more: every fourth frame at the desk's pace. Sharpness
+# costs most of it, and a lens that is out of focus stays so: its rule votes over three seconds.
 REPEATED_MS: Final = 450
+SHARPNESS_REPEATED_MS: Final = 950
 
 
 class LightWatch:
-    """Measures one camera's light twice a second; in between it is what it was."""
+    """Measures one camera's light twice a second, its sharpness once; in between they are what they were."""
 
     def __init__(self) -> None:
         self._light: Light | None = None
-        self._measured_ms = 0
+        self._measured_ms = self._sharpness_ms = 0
 
     def measure(self, picture: Picture, at_ms: int) -> Light:
         """The light at `at_ms`, or a moment before."""
-        if self._light is None or not 0 <= at_ms - self._measured_ms < REPEATED_MS:
-            self._light, self._measured_ms = measure(picture), at_ms
+        if self._light is None or at_ms < self._measured_ms or at_ms - self._sharpness_ms >= SHARPNESS_REPEATED_MS:
+            self._light, self._measured_ms, self._sharpness_ms = measure(picture), at_ms, at_ms
+        elif at_ms - self._measured_ms >= REPEATED_MS:
+            self._light, self._measured_ms = measure(picture, self._light.sharpness), at_ms
         return self._light
 
 
-def measure(picture: Picture) -> Light:
-    """Mean, spread and glare of the picture's luma, and its sharpness, all in 0..1."""
-    detail, small = picture.grey(DETAIL_PX), picture.grey(THUMBNAIL_PX)
+def measure(picture: Picture, known_sharpness: float | None = None) -> Light:
+    """Mean, spread and glare of the picture's luma, and its sharpness unless it is known, all in 0..1."""
+    small = picture.grey(THUMBNAIL_PX)
     mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(np.clip(small, BLACK, WHITE)))
     return Light(
         mean=round((mean - BLACK) / (WHITE - BLACK), 4),
         spread=round(deviation / (WHITE - BLACK), 4),
         glare=round(np.count_nonzero(small >= BURNT) / small.size, 4),
-        sharpness=round(sharpness(detail), 4),
+        sharpness=round(sharpness(picture.grey(DETAIL_PX)), 4) if known_sharpness is None else known_sharpness,
     )
 
 

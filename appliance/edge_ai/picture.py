@@ -6,8 +6,7 @@ Shrinking the planes before turning them into RGB touches a tenth of the bytes t
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from copy import copy
 from typing import NamedTuple
 
 import cv2
@@ -73,13 +72,40 @@ def square_around(x: float, y: float, side: float, shape: float) -> Region:
     return Region(left, top, left + wide, top + tall)
 
 
-@dataclass(frozen=True)
+class _Halves:
+    """A plane, its half, and so on: each is made when somebody first asks, and once."""
+
+    def __init__(self, plane: Bytes) -> None:
+        self._planes = [plane]
+
+    def at(self, level: int) -> Bytes:
+        """The plane, halved so many times."""
+        while len(self._planes) <= level:
+            self._planes.append(halved(self._planes[-1]))
+        return self._planes[level]
+
+
 class Picture:
     """One frame: three uint8 planes, of shapes (height, width) and twice (height/2, width/2)."""
 
-    luma: Bytes
-    blue: Bytes
-    red: Bytes
+    def __init__(self, luma: Bytes, blue: Bytes, red: Bytes) -> None:
+        self._luma, self._blue, self._red = _Halves(luma), _Halves(blue), _Halves(red)
+        self._level = 0
+
+    @property
+    def luma(self) -> Bytes:
+        """How light each pixel is, 16 to 235."""
+        return self._luma.at(self._level)
+
+    @property
+    def blue(self) -> Bytes:
+        """How blue; 128 is no colour."""
+        return self._blue.at(self._level)
+
+    @property
+    def red(self) -> Bytes:
+        """How red; 128 is no colour."""
+        return self._red.at(self._level)
 
     @property
     def width(self) -> int:
@@ -96,26 +122,20 @@ class Picture:
         """Width divided by height."""
         return self.width / self.height
 
-    @cached_property
+    @property
     def half(self) -> Picture:
         """The picture at half its size; all who look share what was made.
 
         Averaging keeps a phone of a few pixels from falling between the samples, and by halves it is some twenty
         times as fast as by any other share; less than a half is left to interpolation.
         """
-        return Picture(self.grey(self.width // 2), halved(self.blue), halved(self.red))
+        half = copy(self)
+        half._level += 1
+        return half
 
     def grey(self, width: int) -> Bytes:
-        """The luma, halved until it is at most `width` wide."""
-        greys = self._greys
-        while greys[-1].shape[1] > width:
-            greys.append(halved(greys[-1]))
-        return next(grey for grey in greys if grey.shape[1] <= width)
-
-    @cached_property
-    def _greys(self) -> list[Bytes]:
-        """The luma, its half, and so on, as far as anybody asked: light and scene have no use for colours."""
-        return [self.luma]
+        """The luma, halved until it is at most `width` wide; nobody makes the colours for it."""
+        return self.luma if self.width <= width else self.half.grey(width)
 
     def cut(self, region: Region) -> Picture:
         """The part of the picture inside `region`, on even pixels; a view, nothing is copied."""
@@ -125,6 +145,13 @@ class Picture:
         top, bottom = (_even(share * self.height) for share in (region.top, region.bottom))
         half = np.s_[top // 2 : bottom // 2, left // 2 : right // 2]
         return Picture(self.luma[top:bottom, left:right], self.blue[half], self.red[half])
+
+    def shrunk(self, scale: float) -> Picture:
+        """The picture at the smallest of its halves from which a part can be taken at `scale` times its size here.
+
+        A part that is cut from it shares its halves with all other parts.
+        """
+        return self.half.shrunk(2 * scale) if scale <= 0.5 else self
 
     def rgb(self, width: int, height: int) -> Bytes:
         """The picture as RGB of shape (height, width, 3), both even; the colours of BT.601, video range."""
@@ -179,7 +206,9 @@ def letterbox(picture: Picture, side: int, region: Region = WHOLE) -> tuple[Byte
 
 def put_into(square: Bytes, picture: Picture, region: Region = WHOLE) -> Placement:
     """Paints the region into the middle of a square (side, side, 3), black beside it; where it lies there."""
-    part, side = picture.cut(region), square.shape[0]
+    side = square.shape[0]
+    longer = max((region.right - region.left) * picture.width, (region.bottom - region.top) * picture.height)
+    part = picture.shrunk(side / longer).cut(region)
     scale = side / max(part.width, part.height)
     width, height = (max(2, _even(length * scale)) for length in (part.width, part.height))
     left, top = (side - width) // 2, (side - height) // 2

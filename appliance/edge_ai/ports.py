@@ -45,7 +45,9 @@ class Model(Protocol):
         """
 
     def stored(self, batch: NDArray[Any] | None = None) -> list[Stored]:
-        """The same as the network holds it: for outputs that are large and mostly of no interest."""
+        """The same as the network holds it and where it holds it, to be let go before it runs again: for outputs
+        that are large and mostly of no interest.
+        """
 
 
 class Runtime(Protocol):

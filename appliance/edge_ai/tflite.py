@@ -56,26 +56,27 @@ class TFLiteModel:
     def __init__(self, interpreter: Any) -> None:
         self._interpreter = interpreter
         self._input: int = interpreter.get_input_details()[0]["index"]
+        self._room = interpreter.tensor(self._input)
         self._outputs = [
-            (int(detail["index"]), float(detail["quantization"][0]), int(detail["quantization"][1]))
+            (interpreter.tensor(detail["index"]), float(detail["quantization"][0]), int(detail["quantization"][1]))
             for detail in interpreter.get_output_details()
         ]
 
     def room(self) -> NDArray[Any]:
         """The memory of the input; while somebody holds it, the library refuses to run."""
-        room: NDArray[Any] = self._interpreter.tensor(self._input)()
+        room: NDArray[Any] = self._room()
         return room
 
     def run(self, batch: NDArray[Any] | None = None) -> list[Floats]:
         """What the network says, whole numbers made into the numbers that they stand for."""
-        return [output.numbers(output.values) if output.step else output.values for output in self.stored(batch)]
+        return [output.numbers(output.values) for output in self.stored(batch)]
 
     def stored(self, batch: NDArray[Any] | None = None) -> list[Stored]:
-        """What the network says, as it holds it."""
+        """What the network says, in its own memory: while somebody holds that, the library refuses to run."""
         if batch is not None:
             self._interpreter.set_tensor(self._input, batch)
         self._interpreter.invoke()
-        return [Stored(self._interpreter.get_tensor(index), step, zero) for index, step, zero in self._outputs]
+        return [Stored(memory(), step, zero) for memory, step, zero in self._outputs]
 
 
 def _import(libraries: list[str]) -> tuple[str, ModuleType]:

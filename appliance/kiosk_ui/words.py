@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from proctoring.check_in import PhotoFault, PhotoStep
+from proctoring.fact import DiskTrouble
 from proctoring.flag import Flag, FlagKind
 from proctoring.policy import Policy
 
-NOTICE: Final = "2026-5"
+NOTICE: Final = "2026-6"
 """The version of templates/notice.html. It goes into the ledger with the consent: change it with the words."""
 
 SAW: Final = {
@@ -43,7 +44,23 @@ PHOTO: Final = {
     PhotoFault.NOT_WORKING: "The program that takes the photo does not answer. Try again.",
 }
 
+DISK: Final = {
+    DiskTrouble.FULL: (
+        "This desk's disk is nearly full. Your answers are saved as before; only the recording waits. "
+        "Go on with your exam, and please tell the invigilator."
+    ),
+    DiskTrouble.FAILS: (
+        "This desk's disk takes nothing at the moment. Keep going: your answers are kept on this screen and are "
+        "saved as soon as it does. Please raise your hand."
+    ),
+}
+
 MINUTE_S: Final = 60
+
+
+def disk(trouble: DiskTrouble | None) -> str:
+    """What is wrong with this desk's disk; empty where all is well."""
+    return DISK[trouble] if trouble else ""
 
 
 def clock(ms: int) -> str:
@@ -115,7 +132,7 @@ def looked_for(policy: Policy) -> list[str]:
         (rules.looking_away.enabled, "you look away from the screen for longer than a glance"),
         (rules.talking.enabled, "you seem to be talking"),
         (rules.left_seat.enabled, "you seem to have left your seat"),
-        (rules.face_hidden.enabled, "something covers your face"),
+        (rules.face_hidden.enabled, "something comes to cover your mouth or your eyes for a while"),
         (rules.prohibited_object.enabled and things, f"something looks like {things}"),
         (
             rules.camera_covered.enabled or rules.too_dark.enabled or rules.camera_moved.enabled,

@@ -139,16 +139,35 @@ def test_talking_needs_half_a_second_and_starts_again_with_a_new_session():
     assert look(at_8_fps(speaking, 0)[0]) is None
 
 
+def looked_at_twice_a_second(hidden):
+    """What a face's cover is by the time in seconds, for the frames in which it is looked at."""
+    return lambda t: [face(hidden=hidden(t) if t % 0.5 == 0 else None)]
+
+
 def test_a_hidden_face_is_flagged_only_where_somebody_measured_it():
-    hidden = replace(POLICY.rules.face_hidden, enabled=True)
-    policy = replace(POLICY, rules=replace(POLICY.rules, face_hidden=hidden))
-    assert flags(at_8_fps(lambda _: [face()], 8), policy) == []
-    (flag,) = flags(at_8_fps(lambda _: [face(hidden=0.9)], 8), policy)
-    assert flag.kind is FlagKind.FACE_HIDDEN
+    assert flags(at_8_fps(lambda _: [face()], 12)) == []
+    (flag,) = flags(
+        at_8_fps(looked_at_twice_a_second(lambda _: 0.9), 12), models={"face_landmark": "ab", "other": "cd"}
+    )
+    assert (flag.kind, flag.technical, flag.why.boxes) == (FlagKind.FACE_HIDDEN, False, (BOX,))
+    assert flag.why.models == {"face_landmark": "ab"}
+    assert flag.raised_ms == flag.started_ms + POLICY.rules.face_hidden.dwell_ms
 
 
-def test_what_nothing_measures_is_off_so_that_candidates_are_not_told_of_it():
-    assert POLICY.rules.face_hidden.enabled is False
+@pytest.mark.parametrize("seconds", [1, 3, 4.5])
+def test_a_sip_a_cough_and_a_handkerchief_are_nothing(seconds):
+    assert flags(at_8_fps(looked_at_twice_a_second(lambda t: 0.9 if 5 <= t < 5 + seconds else 0.1), 30)) == []
+
+
+def test_who_thinks_with_a_hand_at_the_mouth_is_told_of_once_a_minute_at_the_most():
+    thinking = looked_at_twice_a_second(lambda t: 0.9 if t % 20 < 12 else 0.1)
+    assert len(flags(at_8_fps(thinking, 180))) <= 3
+
+
+def test_a_policy_can_let_faces_be_covered():
+    off = replace(POLICY.rules.face_hidden, enabled=False)
+    policy = replace(POLICY, rules=replace(POLICY.rules, face_hidden=off))
+    assert flags(at_8_fps(looked_at_twice_a_second(lambda _: 0.9), 12), policy) == []
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +210,11 @@ def test_each_strong_turn_is_found_with_a_short_dwell_and_none_with_the_shipped_
 
 @pytest.mark.media
 @pytest.mark.parametrize(
-    "clip", ["a2_desk_phone_brief", "a3_two_candidates", "a4_identity_swap_M_to_O", "a5_second_face_appears"]
+    "clip",
+    [
+        *("a2_desk_phone_brief", "a3_two_candidates", "a4_identity_swap_M_to_O", "a5_second_face_appears"),
+        "a6_person_in_out_backview",
+    ],
 )
 def test_people_who_write_nod_sign_or_smile_raise_nothing(media, faces, landmarks, clip):
     assert flags(watched(media / "clips" / f"{clip}.mp4", faces, landmarks)) == []

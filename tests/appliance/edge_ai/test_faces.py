@@ -34,15 +34,16 @@ def test_a_box_and_its_points_are_read_where_they_lie():
     place = 10 * 48 + 20
     regressions[place] = [1, -2, 40, 30, *range(2 * POINTS)]
     logits[place] = 0.0
-    boxes, points, scores = decoded(regressions, logits, 0.5)
-    assert boxes.tolist() == [[63, 25, 103, 55]]
-    assert points[0, 0].tolist() == [82, 43]
-    assert points[0, 5].tolist() == [92, 53]
+    rows, scores = decoded(regressions, logits, 0.5)
+    assert rows.shape == (1, 4 + 2 * POINTS)
+    assert rows[0, :4].tolist() == [63, 25, 103, 55]
+    assert rows[0, 4:6].tolist() == [82, 43]
+    assert rows[0, -2:].tolist() == [92, 53]
     assert scores.tolist() == [0.5]
 
 
 def test_raw_scores_of_any_size_stay_between_0_and_1():
-    _, _, scores = decoded(np.zeros((PLACES, 16), np.float32), np.full(PLACES, 1e9, np.float32), 0.5)
+    _, scores = decoded(np.zeros((PLACES, 16), np.float32), np.full(PLACES, 1e9, np.float32), 0.5)
     assert scores.max() <= 1
 
 

@@ -51,3 +51,11 @@ def test_light_is_measured_twice_a_second_and_is_in_between_what_it_was(plain):
     seen = [watch.measure(dark if n == 0 else bright, 125 * n).mean for n in range(6)]
     assert [mean > 0.5 for mean in seen] == [False, False, False, False, True, True]
     assert watch.measure(dark, 0).mean < 0.5
+
+
+def test_sharpness_is_measured_once_a_second_and_is_in_between_what_it_was(plain):
+    watch = LightWatch()
+    detailed = from_rgb(np.random.default_rng(1).integers(0, 255, (720, 1280, 3)).astype(np.uint8))
+    seen = [watch.measure(detailed if n == 0 else plain(128), 125 * n) for n in range(10)]
+    assert [light.sharpness == seen[0].sharpness for light in seen] == [True] * 8 + [False] * 2
+    assert seen[4].mean == pytest.approx(0.5, abs=0.01)
