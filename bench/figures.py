@@ -7,7 +7,7 @@ from typing import Final, cast
 
 Figures = dict[str, float | str]
 
-NAMES: Final = ("ledger", "custody", "vision", "recording", "flips", "playback")
+NAMES: Final = ("ledger", "outbox", "custody", "vision", "recording", "flips", "playback")
 
 
 def figures_of(name: str) -> Figures:

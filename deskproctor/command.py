@@ -78,12 +78,15 @@ def demo(  # noqa: PLR0913, PLR0917 (one for each option)
     if as_json and not auto:
         raise click.UsageError("--json prints the summary of an exam that is played: give --auto too.")
     camera, what = choose(video, loop=not auto)
+    side = second(second_video) if second_video else None
     check_models()
     say(f"Picture source: {what}")
+    if second_video:
+        say(f"Second camera: {second_video}")
     ports = Ports(kiosk=kiosk_port, server=server_port, console=console_port)
     options = demo_run.Options(
         camera=camera,
-        second_camera=second(second_video) if second_video else None,
+        second_camera=side,
         ports=ports,
         folder=folder,
         incoming_on_disk=incoming_on_disk,

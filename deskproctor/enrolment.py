@@ -13,10 +13,11 @@ import click
 import msgspec
 
 from appliance.runtime.clock import SystemClock
+from durable.files import keep
 from proctoring.errors import DeskproctorError
 from signing import authority
 from signing.certificate import BadCertificate, Certificate, Role
-from signing.identity import FOLDER, keep, load, own_key, read_key
+from signing.identity import FOLDER, load, own_key, read_key
 
 STEM: Final = {Role.AUTHORITY: "ca", Role.DESK: "desk", Role.REVIEW_SERVER: "server"}
 """Files are called <stem>.key and <stem>.crt."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,7 +18,9 @@ from appliance.runtime.clock import SystemClock
 from deskproctor import archive
 from deskproctor.archive import Content
 from deskproctor.blur import Blur
+from durable.files import keeping
 from proctoring import pack
+from proctoring.cameras import cameras_of
 from proctoring.errors import DeskproctorError
 from proctoring.ledger import Line, sha256
 from proctoring.pack import How, Manifest, PackedFile, PackedSegment
@@ -167,7 +168,11 @@ class Export:
         self._wishes = wishes
         self._folder = folder
         self._progress = progress
-        self._blur = Blur([entry.fact for entry in case.scrutiny.entries]) if wishes.blur_others else None
+        self._facts = [entry.fact for entry in case.scrutiny.entries]
+        self._cameras = cameras_of(self._facts)
+        # One for each camera: where the candidate was last seen is a place in one camera's pictures.
+        blurring = self._cameras if wishes.blur_others else ()
+        self._blurs = {camera: Blur(self._facts) for camera in blurring}
         self._recordings: list[tuple[PackedFile, Content]] = []
 
     def write(self, path: Path) -> Manifest:
@@ -227,9 +232,9 @@ class Export:
             data = self._shelf.bytes_as_sent(segment)
             return self._add(entry, How.SEALED, data, lambda: self._shelf.bytes_as_sent(segment))
         data = self._shelf.video(segment)
-        if self._blur is None:
+        if not self._wishes.blur_others:
             return self._add(entry, How.VIDEO, data, lambda: self._shelf.video(segment))
-        blurred = self._blur.video(data)
+        blurred = self._blurs[segment.camera].video(data)
         if blurred is None:
             return PackedSegment(entry=entry, how=How.ABSENT, reason=LEFT_OUT_BLUR)
         kept = self._folder / f"{entry}.mp4"
@@ -258,15 +263,17 @@ class Export:
     def _film(self) -> Iterator[tuple[PackedFile, Content]]:
         if not self._wishes.film:
             return
-        path = self._folder / pack.FILM
         named = self._case.scrutiny.segments()
         kept = [named[int(Path(file.name).name[:-4])] for file, _ in self._recordings]
-        pieces = sorted(
-            (Piece(segment.sha256, segment.started_ms, self._shelf.file(segment)) for segment in kept),
-            key=lambda piece: piece.started_ms,
-        )
-        playback.write(pieces, path, self._shelf.keyring)
-        yield _measured(pack.FILM, path.read_bytes()), path
+        for place, camera in enumerate(self._cameras or ("",)):
+            filmed = [segment for segment in kept if segment.camera == camera]
+            if filmed or not kept:
+                yield self._joined(filmed, self._folder / pack.film_name(place))
+
+    def _joined(self, segments: list[Segment], path: Path) -> tuple[PackedFile, Content]:
+        pieces = (Piece(segment.sha256, segment.started_ms, self._shelf.file(segment)) for segment in segments)
+        playback.write(sorted(pieces, key=lambda piece: piece.started_ms), path, self._shelf.keyring)
+        return _measured(path.name, path.read_bytes()), path
 
 
 def _lines(texts: tuple[str, ...]) -> bytes:
@@ -290,17 +297,11 @@ def _read(path: Path) -> bytes:
 
 def _write(path: Path, contents: list[tuple[str, Content]]) -> None:
     """Under another name until all of it is on the disk; for its owner alone, since it shows a person."""
-    part = path.with_name(path.name + ".part")
     try:
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        with keeping(path, 0o600) as file:
             archive.write(file, contents)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
     except OSError as error:
         raise CannotExport(f"The pack {path} cannot be written: {error.strerror}.") from error
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def export(

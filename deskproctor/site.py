@@ -144,9 +144,17 @@ class Site:
         for part in PARTS:
             self.supervisor.start(self._program(part, f"appliance.{part}", desk, part is Part.KIOSK_UI, note=part))
         self.supervisor.start(self._program(STANDBY, "appliance.capture", desk, note=Part.CAPTURE))
-        if self._second_camera is not None:
-            for name in (Part.CAPTURE_SECOND, SECOND_STANDBY):
-                self.supervisor.start(self._second_program(name, desk))
+        for name in self._second_programs:
+            self.supervisor.start(self._second_program(name, desk))
+
+    @property
+    def desk_programs(self) -> tuple[str, ...]:
+        """The names of the desk's processes: what is gone where its power is cut."""
+        return (*PARTS, STANDBY, *self._second_programs)
+
+    @property
+    def _second_programs(self) -> tuple[str, ...]:
+        return () if self._second_camera is None else (Part.CAPTURE_SECOND, SECOND_STANDBY)
 
     def _second_program(self, name: str, desk: Path) -> Program:
         program = self._program(name, "appliance.capture", desk, note=Part.CAPTURE_SECOND)

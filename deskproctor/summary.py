@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +20,15 @@ from review_server.sealing import CannotOpen, Keyring
 class Segments(msgspec.Struct, frozen=True):
     """Sealed files at both ends; `hashes_equal` compares the SHA-256 of their bytes with what the ledger names.
 
-    `opened` counts those that the server's keys open to the very video that the ledger names.
+    `opened` counts those that the server's keys open to the very video that the ledger names, `cameras` those that
+    the server has of each camera.
     """
 
     desk: int
     server: int
     hashes_equal: bool
     opened: int
+    cameras: dict[str, int]
 
 
 class FlagLine(msgspec.Struct, frozen=True):
@@ -103,7 +106,8 @@ def compare(segments: list[Segment], folders: tuple[Path, Path]) -> Segments:
     desk, server = (hashes(folder) for folder in folders)
     opened = sum(is_video(server[sha], video, Keyring(folders[1])) for sha, video in named.items() if sha in server)
     whole = bool(named) and named.keys() <= desk.keys() and named.keys() <= server.keys()
-    return Segments(len(desk.keys() & named.keys()), len(server.keys() & named.keys()), whole, opened)
+    cameras = Counter(segment.camera for segment in segments if segment.sha256 in server)
+    return Segments(len(desk.keys() & named.keys()), len(server.keys() & named.keys()), whole, opened, dict(cameras))
 
 
 def hashes(folder: Path) -> dict[str, Path]:

@@ -230,8 +230,8 @@ class _Check:
         for packed in self._manifest.segments:
             if packed.entry in named:
                 yield from self._segment(packed, named[packed.entry])
-        if pack.FILM in self._opened.names:
-            yield note(pack.FILM, "made from the segments for watching; the segments are the evidence.")
+        for name in filter(pack.FILMS.fullmatch, sorted(self._opened.names)):
+            yield note(name, "made from the segments for watching; the segments are the evidence.")
 
     def _segment(self, packed: PackedSegment, segment: Segment) -> Iterator[Finding]:
         about = f"segment of entry {packed.entry}"

@@ -13,6 +13,7 @@ from proctoring.check_in import no_photo
 from proctoring.fact import (
     AnalysisReduced,
     CameraEnded,
+    DiskTrouble,
     Fact,
     FlagEnded,
     FlagRaised,
@@ -24,6 +25,7 @@ from proctoring.fact import (
 )
 from proctoring.flag import Flag
 from proctoring.ledger import Entry
+from proctoring.wire import Presence
 
 THUMBNAIL_LIMIT: Final = 48_000
 """Bytes. A desk sends at most 12 kB; more is no thumbnail and is left out."""
@@ -35,6 +37,7 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
 
     desk: str
     session: str
+    """Empty where nobody sat at the desk."""
     id: str
     kind: str
     label: str | None
@@ -52,6 +55,8 @@ class Alert(msgspec.Struct, frozen=True, kw_only=True):
     """It was history when it arrived here."""
     seen: bool = False
     """Somebody at this console said so."""
+    ended_utc_ms: int | None = None
+    """When it was over, for one that the desk's presence told of; such a one knows no exam time."""
 
     @property
     def key(self) -> tuple[str, str, str]:
@@ -69,6 +74,7 @@ class AlertEnded(msgspec.Struct, frozen=True, kw_only=True):
     peak_score: float | None
     thumbnail: str = ""
     """Its final picture, empty where the one that is shown stays."""
+    ended_utc_ms: int | None = None
 
 
 class AlertSeen(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,6 +122,14 @@ class Alerts:
             thumbnail=thumbnail,
         )
 
+    def over(self, alert: Alert, at_utc_ms: int) -> AlertEnded:
+        """Ends an alert that the desk's presence told of."""
+        if alert.key in self._alerts:
+            self._alerts[alert.key] = replace(self._alerts[alert.key], ended_utc_ms=at_utc_ms)
+        return AlertEnded(
+            desk=alert.desk, session=alert.session, id=alert.id, end_s=None, peak_score=None, ended_utc_ms=at_utc_ms
+        )
+
     def see(self, desk: str, session: str, alert_id: str) -> AlertSeen | None:
         """Notes that somebody has seen it; None where it is not kept."""
         alert = self._alerts.get((desk, session, alert_id))
@@ -125,8 +139,8 @@ class Alerts:
         return AlertSeen(desk=desk, session=session, id=alert_id)
 
     def of(self, desk: str, session: str | None) -> list[Alert]:
-        """A session's alerts, oldest first."""
-        return [alert for alert in self._alerts.values() if (alert.desk, alert.session) == (desk, session)]
+        """A session's alerts, oldest first; those of a free desk where it is None."""
+        return [alert for alert in self._alerts.values() if (alert.desk, alert.session) == (desk, session or "")]
 
     def all(self) -> list[Alert]:
         """Every alert that is kept, newest first."""
@@ -153,6 +167,23 @@ def alert_of(entry: Entry, earlier: bool) -> Alert | None:
         raised_utc_ms=entry.at_utc_ms,
         start_s=_seconds(entry.at_ms if started_ms is None else started_ms),
         earlier=earlier,
+    )
+
+
+def disk_alert(presence: Presence) -> Alert | None:
+    """The alert that a desk's presence gives rise to: its disk is in trouble now. Its ledger may not say so yet."""
+    if presence.disk is None:
+        return None
+    return Alert(
+        desk=presence.desk,
+        session=presence.session or "",
+        id=f"disk_{presence.disk}:{presence.run}:{presence.at_utc_ms}",
+        kind=f"disk_{presence.disk}",
+        label=None,
+        words=words.DISK[presence.disk],
+        technical=True,
+        raised_utc_ms=presence.at_utc_ms,
+        start_s=None,
     )
 
 
@@ -185,10 +216,12 @@ def _trouble(fact: Fact) -> tuple[str, str, int | None] | None:
         # Where the detectors are absent the flag analysis_absent tells of it: one trouble, one alert.
         case PartAbsent(part=part) if part is not Part.EDGE_AI:
             trouble = "part_absent", f"The desk's {words.PART[fact.part]} does not answer", fact.since_ms
+        case Gap(disk=DiskTrouble()):
+            pass  # the desk's presence told of it while it lasted: one trouble, one alert
         case Gap(part=Part.CAPTURE):
             trouble = "gap", f"Something is missing from the recording: {fact.reason}", fact.from_ms
         case Gap(part=Part.CAPTURE_SECOND):
-            trouble = "gap", f"Something is missing from the second recording: {fact.reason}", fact.from_ms
+            trouble = "gap", f"Something is missing from the second camera's recording: {fact.reason}", fact.from_ms
         case Gap():
             trouble = "gap", f"The desk's {words.PART[fact.part]} was away for a while: {fact.reason}", fact.from_ms
         case AnalysisReduced(was=0, level=level) if level:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from invigilation import words
-from invigilation.alerts import Alert, Alerts, alert_of, is_jpeg, newest_picture
+from invigilation.alerts import Alert, Alerts, alert_of, disk_alert, is_jpeg, newest_picture
 from invigilation.events import Event
 from invigilation.exam_clock import ExamClock
 from invigilation.lateness import EARLIER_MS, Lateness
@@ -112,6 +112,8 @@ class _Desk:
         self.called_utc_ms: int | None = None
         self.photo = b""
         self.photo_seq = 0
+        self.disk: Alert | None = None
+        """Stands while the desk says that its disk is in trouble."""
         self.lateness = Lateness()
         self.watched: dict[str, _Watched] = {}
         self.shown: tuple[DeskCard, Instant] | None = None
@@ -195,8 +197,7 @@ class Room:
         """What a desk's message means for the pages."""
         desk = self._desks.setdefault(message.desk, _Desk(message.desk))
         if isinstance(message, Presence):
-            self._take_presence(desk, message)
-            return self._changes(desk, now)
+            return [*self._take_presence(desk, message), *self._changes(desk, now)]
         trail = desk.watch(message.session).trail
         entries = [entry for line in message.lines if (entry := trail.take(line))]
         return [
@@ -223,17 +224,29 @@ class Room:
         except KeyError:
             raise Refused("unknown_desk", f"This console knows no desk {name!r}. Check the name.") from None
 
-    def _take_presence(self, desk: _Desk, presence: Presence) -> None:
+    def _take_presence(self, desk: _Desk, presence: Presence) -> list[Event]:
         if presence.run < desk.run:
-            return
+            return []
         desk.run, desk.online = presence.run, presence.online
         if not presence.online:
-            return
+            return []
         desk.seat(presence.session)
         desk.candidate = presence.candidate or desk.candidate
         if presence.at_utc_ms >= desk.newest_utc_ms or desk.state is None:
             desk.stand(presence.state, presence.at_utc_ms)
         desk.newest_utc_ms = max(desk.newest_utc_ms, presence.at_utc_ms)
+        return self._take_disk(desk, presence)
+
+    def _take_disk(self, desk: _Desk, presence: Presence) -> list[Event]:
+        """Each candidate at the desk has an alert of their own for as long as it lasts."""
+        stood, stands = desk.disk, disk_alert(presence)
+        if stood and stands and (stood.session, stood.kind) == (stands.session, stands.kind):
+            return []
+        desk.disk = stands
+        events = [Event("alert_ended", self._alerts.over(stood, presence.at_utc_ms))] if stood else []
+        if stands and self._alerts.add(stands):
+            events.append(Event("alert", stands))
+        return events
 
     def _take_entry(self, desk: _Desk, entry: Entry, now: Instant) -> list[Event]:
         earlier = desk.lateness.age_ms(entry.at_utc_ms, now.utc_ms) > EARLIER_MS

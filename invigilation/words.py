@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from proctoring.fact import Part
+from proctoring.fact import DiskTrouble, Part
 from proctoring.flag import FlagKind
 from proctoring.session import State
 from proctoring.session import words as spaced
@@ -49,6 +49,11 @@ PART: Final[dict[Part, str]] = {
     Part.KIOSK_UI: "exam screen",
     Part.SYNC: "network link",
     Part.PANEL: "lamp and call button",
+}
+
+DISK: Final[dict[DiskTrouble, str]] = {
+    DiskTrouble.FULL: "The desk's disk is nearly full. Answers are saved; recordings wait",
+    DiskTrouble.FAILS: "The desk's disk takes nothing. Answers stay on the candidate's screen until it does",
 }
 
 

@@ -28,6 +28,15 @@ class Part(StrEnum):
     PANEL = "panel"
 
 
+class DiskTrouble(StrEnum):
+    """What is wrong with a desk's disk."""
+
+    FULL = "full"
+    """Nearly: what room there is is kept for answers; recordings wait."""
+    FAILS = "fails"
+    """It takes nothing."""
+
+
 class Reduction(StrEnum):
     """What the analysis leaves out where the machine is short of time. The first is left out first."""
 
@@ -69,6 +78,9 @@ class SessionOpened(_Fact, frozen=True, omit_defaults=True):
     software: str
     recipients: tuple[str, ...] = ()
     certificate: str = ""
+    second_camera: str = ""
+    """The name of the desk's second camera as the session began; empty where one camera films. The candidate is told
+    of two, so no other session is filmed by a second one, and where this one is not any more, that is a gap."""
     retention: Retention | None = None
     """How long the recording is kept, as the candidate was told; None in ledgers from before it was said here."""
     clock_trusted: bool = True
@@ -175,13 +187,15 @@ class SegmentStored(_Fact, frozen=True):
     segment: Segment
 
 
-class Gap(_Fact, frozen=True):
+class Gap(_Fact, frozen=True, omit_defaults=True):
     """A part of the desk did not work for a while: from `from_ms` to `to_ms` since the session's zero."""
 
     part: Part
     from_ms: int
     to_ms: int
     reason: str
+    disk: DiskTrouble | None = None
+    """Set where the disk was at fault: who watched was told by the desk's presence while it lasted."""
 
 
 class PartAbsent(_Fact, frozen=True):

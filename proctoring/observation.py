@@ -34,7 +34,7 @@ class Face(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mouth_open: float | None = None
     """Distance of the lips over the mouth's width."""
     hidden: float | None = None
-    """How sure it is that something covers the lower face, 0 to 1."""
+    """How sure it is that something covers the mouth or darkens the eyes that were open before, 0 to 1."""
     likeness: float | None = None
     """Cosine to the reference photo of the check-in, -1 to 1."""
 

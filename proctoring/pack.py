@@ -14,11 +14,12 @@ FORMAT: Final = 1
 MANIFEST, SIGNATURE, README = "manifest.json", "manifest.sig", "README.txt"
 LEDGER, RIVALS, REVIEW = "ledger.jsonl", "rivals.jsonl", "decisions.json"
 AUTHORITY, SERVER, DESK = "certificates/ca.crt", "certificates/server.crt", "certificates/desk.crt"
-FILM: Final = "recording.mp4"
+FILMS: Final = re.compile(r"recording(-[2-9])?\.mp4")
+"""The names of films, one for each camera."""
 
 REQUIRED: Final = frozenset({README, LEDGER, REVIEW, AUTHORITY, SERVER})
 NAME: Final = re.compile(
-    r"README\.txt|ledger\.jsonl|rivals\.jsonl|decisions\.json|recording\.mp4|certificates/(ca|server|desk)\.crt"
+    r"README\.txt|ledger\.jsonl|rivals\.jsonl|decisions\.json|recording(-[2-9])?\.mp4|certificates/(ca|server|desk)\.crt"
     r"|recordings/\d{6,}(\.mp4|\.mp4\.age|\.blurred\.mp4)"
 )
 """Every name that a file may have; none of them leads anywhere but below the folder that a pack is unpacked in."""
@@ -90,6 +91,11 @@ def recording_name(entry: int, how: How) -> str:
     """The name of a segment's file: the number of the entry that names it tells where it belongs."""
     suffix = {How.VIDEO: ".mp4", How.SEALED: ".mp4.age", How.DERIVED: ".blurred.mp4"}[how]
     return f"recordings/{entry:06d}{suffix}"
+
+
+def film_name(place: int) -> str:
+    """The name of a camera's film; the one that faces the candidate is at place 0."""
+    return f"recording-{place + 1}.mp4" if place else "recording.mp4"
 
 
 def encode(manifest: Manifest) -> bytes:

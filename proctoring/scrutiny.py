@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from proctoring import signed
+from proctoring.cameras import part_words
 from proctoring.errors import LedgerBroken
 from proctoring.fact import Gap, Sealed, SegmentStored, SessionOpened
 from proctoring.finding import Finding, fault, note
 from proctoring.ledger import Entry, Head, Line, follow, start
 from proctoring.segment import Segment
-from proctoring.session import words
 from proctoring.signed import Check
 
 
@@ -102,4 +102,4 @@ def _gaps(entries: tuple[Entry, ...]) -> Iterator[Finding]:
         if isinstance(entry.fact, Gap):
             gap = entry.fact
             span = f"{gap.from_ms / 1000:.1f} to {gap.to_ms / 1000:.1f} s"
-            yield note(f"entry {entry.seq}", f"gap of {words(gap.part)}, {span}: {gap.reason}")
+            yield note(f"entry {entry.seq}", f"gap of {part_words(gap.part)}, {span}: {gap.reason}")

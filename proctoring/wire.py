@@ -15,7 +15,7 @@ from msgspec import Meta
 from proctoring.check_in import Photo, PhotoFault, PhotoStep
 from proctoring.errors import WireError
 from proctoring.exam import Answer, Booking, Exam
-from proctoring.fact import AnalysisReduced, AnalysisSummary, Part
+from proctoring.fact import AnalysisReduced, AnalysisSummary, DiskTrouble, Part
 from proctoring.flag import Flag, Thumbnail
 from proctoring.ledger import Line
 from proctoring.naming import snake
@@ -64,6 +64,8 @@ class Presence(Message, frozen=True):
     state: State | None = None
     session: str | None = None
     candidate: str | None = None
+    disk: DiskTrouble | None = None
+    """Said here, not in the ledger: a disk that takes nothing takes no entry either."""
 
 
 class OrderOutcome(Message, frozen=True):
@@ -462,8 +464,8 @@ class View(Message, frozen=True):
     answered: int = 0
     called: bool = False
     absent: tuple[Part, ...] = ()
-    trouble: str = ""
-    """What is wrong with the desk's disk, in the candidate's words; empty where all is well."""
+    disk: DiskTrouble | None = None
+    """What is wrong with the desk's disk, from custody's memory."""
     clock_trusted: bool = True
     """False while the desk's time of day is known to be wrong and the server's is not known."""
     policy: Policy = Policy()

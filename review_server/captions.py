@@ -10,15 +10,14 @@ from proctoring.fact import Gap, Part
 from review_server.film import Piece
 from review_server.timeline import SEAM_MS, Timeline, name_of
 
-RECORDERS: Final = frozenset({Part.CAPTURE, Part.CAPTURE_SECOND})
-
 LEAST_MS: Final = 1500
 """A caption of a short flag stays so long that it can be read."""
 
 
-def of(line: Timeline, pieces: Sequence[Piece]) -> str:
-    """The captions of a session, on the film's clock."""
-    cues = [*_flags(line), *_holes(line, pieces)]
+def of(line: Timeline, pieces: Sequence[Piece], by: Part = Part.CAPTURE) -> str:
+    """The captions of a session, on the film's clock. `by` is the part whose recording it is."""
+    told = [gap for gap in line.gaps if gap.part is by]
+    cues = [*_flags(line), *_holes(told, pieces)]
     texts = (f"{_time(begin)} --> {_time(end)}\n{escape(text)}\n" for begin, end, text in sorted(cues))
     return "\n".join(("WEBVTT\n", *texts))
 
@@ -41,18 +40,14 @@ def _flags(line: Timeline) -> Iterator[tuple[int, int, str]]:
         yield flag.started_ms, max(end_ms, flag.started_ms + LEAST_MS), f"{name_of(flag)} ({about})"
 
 
-def _holes(line: Timeline, pieces: Sequence[Piece]) -> Iterator[tuple[int, int, str]]:
+def _holes(gaps: Sequence[Gap], pieces: Sequence[Piece]) -> Iterator[tuple[int, int, str]]:
     for begin, end in holes(pieces, pieces[-1].ended_ms if pieces else 0):
-        yield begin, end, f"No recording: {_why(line.gaps, begin, end)}. The picture stands still."
+        yield begin, end, f"No recording: {_why(gaps, begin, end)}. The picture stands still."
 
 
 def _why(gaps: Iterable[Gap], begin: int, end: int) -> str:
-    told = [_reason(gap) for gap in gaps if gap.part in RECORDERS and gap.from_ms < end and gap.to_ms > begin]
+    told = [gap.reason for gap in gaps if gap.from_ms < end and gap.to_ms > begin]
     return "; ".join(dict.fromkeys(told)) or "this piece is not here"
-
-
-def _reason(gap: Gap) -> str:
-    return gap.reason if gap.part is Part.CAPTURE else f"second camera: {gap.reason}"
 
 
 def _time(ms: int) -> str:

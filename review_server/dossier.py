@@ -10,8 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from proctoring import ledger
+from proctoring.cameras import in_order, second_camera
 from proctoring.decision import Decision, standing
-from proctoring.fact import Gap, SessionOpened
+from proctoring.fact import Fact, Gap, SessionOpened
 from proctoring.flag import Flag
 from proctoring.ledger import Entry, Line
 from review_server.film import Piece
@@ -122,10 +123,15 @@ def read_list(tx: Session) -> list[Listed]:
 
 
 def read_cameras(tx: Session, session: str) -> list[str]:
-    """The cameras that filmed a session, the one that filmed first in front."""
+    """The cameras that filmed a session, the one that faces the candidate in front."""
     first = func.min(SegmentRow.seq)
     named = select(SegmentRow.camera).where(SegmentRow.session == session).group_by(SegmentRow.camera)
-    return list(tx.scalars(named.order_by(first)))
+    return list(in_order(tx.scalars(named.order_by(first)), second_camera(_opening(tx, session))))
+
+
+def _opening(tx: Session, session: str) -> list[Fact]:
+    line = tx.get(LineRow, (session, 1))
+    return [ledger.read(Line(line.text, line.hash)).fact] if line else []
 
 
 def read_pieces(tx: Session, session: str, files: SegmentFiles, camera: str) -> tuple[Piece, ...]:

@@ -10,6 +10,7 @@ from typing import Any, Final
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from proctoring.cameras import part_words, recorder
 from proctoring.decision import Verdict
 from proctoring.errors import Refused
 from proctoring.session import Move, words
@@ -79,8 +80,8 @@ class Pages:
     def captions(self, session_id: str) -> Response:
         """What is flagged, and what was not recorded, as captions of the recording."""
         found = self._dossier(session_id)
-        pieces = self.screen.pieces(session_id)
-        return Response(captions.of(found.timeline, pieces), mimetype="text/vtt")
+        by = recorder(self.screen.camera(session_id), found.timeline.second_camera)
+        return Response(captions.of(found.timeline, self.screen.pieces(session_id), by), mimetype="text/vtt")
 
     def picture(self, session_id: str, seq: int, place: int) -> Response:
         """A picture of a flag, or the check-in photo."""
@@ -175,7 +176,7 @@ def review(pages: Pages, forms: Forms) -> Blueprint:
         blueprint.add_url_rule(path, page.__name__, page)
     for form in (forms.begin, forms.decide, forms.appeal, forms.hold, forms.release):
         blueprint.add_url_rule(f"/sessions/<session_id>/{form.__name__}", form.__name__, form, methods=["POST"])
-    for filter_ in (clock_time, when, day, time_of_day, words, name_of):
+    for filter_ in (clock_time, when, day, time_of_day, words, part_words, name_of):
         blueprint.add_app_template_filter(filter_)
     return blueprint
 

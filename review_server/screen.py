@@ -50,12 +50,18 @@ class Screen:
 
     def pieces(self, session_id: str) -> tuple[Piece, ...]:
         """The pieces of the camera that is asked for, of the first one where none is."""
+        camera = self.camera(session_id)
+        with self._store.read() as tx:
+            return dossiers.read_pieces(tx, session_id, self._files, camera)
+
+    def camera(self, session_id: str) -> str:
+        """The camera that is asked for, the first one where none is; empty where none has filmed yet."""
         with self._store.read() as tx:
             cameras = dossiers.read_cameras(tx, session_id)
-            camera = request.args.get("camera") or next(iter(cameras), "")
-            if cameras and camera not in cameras:
-                abort(404, f"No camera of that name filmed this session. There is: {', '.join(cameras)}.")
-            return dossiers.read_pieces(tx, session_id, self._files, camera)
+        camera = request.args.get("camera") or next(iter(cameras), "")
+        if cameras and camera not in cameras:
+            abort(404, f"No camera of that name filmed this session. There is: {', '.join(cameras)}.")
+        return camera
 
     def recording(self, session_id: str) -> Response:
         """The whole recording so far, or as it stood when `film` was named."""
@@ -125,4 +131,6 @@ def _seconds(name: str, most: float, default: float | None = None) -> float:
 def _filename(session_id: str, words: str, start_ms: int) -> str:
     minutes, seconds = divmod(start_ms // 1000, 60)
     at = f"{minutes // 60}h{minutes % 60:02d}m{seconds:02d}s"
-    return re.sub(r"[^\w.-]+", "-", f"{session_id}_{words}_{at}") + ".mp4"
+    camera = request.args.get("camera", "")
+    parts = [session_id, *([camera] if camera else []), words, at]
+    return re.sub(r"[^\w.-]+", "-", "_".join(parts)) + ".mp4"

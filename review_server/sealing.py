@@ -7,7 +7,6 @@ them for as long as their files are kept.
 
 from __future__ import annotations
 
-import os
 import re
 import stat
 from datetime import UTC, datetime
@@ -17,6 +16,7 @@ from typing import Final
 import msgspec
 import pyrage
 
+from durable.files import keep, move
 from proctoring.errors import DeskproctorError
 
 AGE: Final = b"age-encryption.org/v1\n"
@@ -81,7 +81,7 @@ class Keyring:
         created = datetime.fromtimestamp(at_utc_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         try:
             path = self._next_path()
-            _write_secret(path, f"# created: {created}\n# public key: {identity.to_public()}\n{identity}\n")
+            keep(path, f"# created: {created}\n# public key: {identity.to_public()}\n{identity}\n".encode(), 0o600)
         except OSError as error:
             raise KeysUnusable(f"No key can be written in {self._folder}: {error.strerror}.") from error
         return _key(path)
@@ -90,10 +90,7 @@ class Keyring:
         """Moves a key out of use, to `keys/retired`; whether anything still needs it is for the caller to know."""
         retired = self._folder / "retired"
         retired.mkdir(mode=0o700, exist_ok=True)
-        path = key.path.rename(retired / key.path.name)
-        _sync(retired)
-        _sync(self._folder)
-        return path
+        return move(key.path, retired / key.path.name)
 
     def open(self, data: bytes) -> bytes:
         """What was sealed. Bytes from before sealing, which begin otherwise, come back as they are.
@@ -182,22 +179,3 @@ def _identity(path: Path) -> pyrage.x25519.Identity:
         raise KeysUnusable(f"The key {path} cannot be read: {error.strerror}.") from error
     except (StopIteration, ValueError, pyrage.IdentityError) as error:
         raise KeysUnusable(f"{path} is no age key. Put the right file there; never make one up.") from error
-
-
-def _write_secret(path: Path, text: str) -> None:
-    part = path.with_suffix(".part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    part.rename(path)
-    _sync(path.parent)
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

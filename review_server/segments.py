@@ -9,9 +9,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
-import os
+import secrets
 import shutil
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Final, Protocol
@@ -20,6 +19,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from durable.files import keeping, sync
 from proctoring.errors import DeskproctorError, Refused
 from proctoring.wire import Receipt
 from review_server.receipts import Receipts, receipt
@@ -72,7 +72,7 @@ class SegmentFiles:
 
     def sync(self) -> None:
         """Makes it durable that files are gone."""
-        _sync_folder(self._folder)
+        sync(self._folder)
 
     def keep(self, sha256: str, source: Readable, expected: int) -> int:
         """Stores the bytes of `source` durably and gives their number. Raises Refused for another hash, DiskFull."""
@@ -86,15 +86,10 @@ class SegmentFiles:
             raise
 
     def _keep(self, sha256: str, source: Readable) -> int:
-        with tempfile.NamedTemporaryFile(dir=self._arriving, delete=False) as file:
-            part = Path(file.name)
-            try:
-                size = _copy(source, file, sha256)
-                part.rename(self.path(sha256))
-            finally:
-                part.unlink(missing_ok=True)
-        _sync_folder(self._folder)
-        return size
+        # The same bytes may arrive twice at once: each time under a name of its own.
+        part = self._arriving / f"{sha256}.{secrets.token_hex(8)}"
+        with keeping(self.path(sha256), 0o600, part) as file:
+            return _copy(source, file, sha256)
 
 
 def _copy(source: Readable, file: IO[bytes], sha256: str) -> int:
@@ -106,17 +101,7 @@ def _copy(source: Readable, file: IO[bytes], sha256: str) -> int:
     if digest.hexdigest() != sha256:
         reason = f"These bytes have the hash {digest.hexdigest()}, not {sha256}. Send the file whole again."
         raise Refused("wrong_hash", reason)
-    file.flush()
-    os.fsync(file.fileno())
     return size
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _full() -> DiskFull:

@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from proctoring.cameras import cameras_of, part_words, second_camera
 from proctoring.correction import Correction
 from proctoring.fact import (
     AnalysisReduced,
@@ -34,6 +35,7 @@ from proctoring.fact import (
 from proctoring.flag import Flag, FlagKind
 from proctoring.incident import Incident, group
 from proctoring.ledger import Entry
+from proctoring.segment import Segment
 from proctoring.session import Move, State, words
 from review_server import clocks, detectors, pictures
 from review_server.pictures import CheckIn, FlagPicture
@@ -100,6 +102,10 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     gaps: tuple[Gap, ...]
     lanes: tuple[Lane, ...]
     notes: tuple[Note, ...]
+    cameras: tuple[str, ...]
+    """Those that filmed so far, the one that the detectors see first."""
+    second_camera: str
+    """The name of the desk's second camera; empty where it has one camera."""
     clock: str
     """How far the desk's clock was off, in words."""
     answered: int
@@ -121,6 +127,8 @@ def draw(entries: Sequence[Entry]) -> Timeline:
         gaps=gaps,
         lanes=tuple(lane for lane in _lanes(entries, flags, gaps, length_ms) if lane.spans),
         notes=tuple(_notes(entries)),
+        cameras=cameras_of(facts),
+        second_camera=second_camera(facts),
         clock=clocks.told_of_all(facts),
         answered=_answered(facts),
     )
@@ -147,7 +155,7 @@ def _answered(facts: Iterable[Fact]) -> int:
 
 
 def _lanes(entries: Sequence[Entry], flags: Sequence[Flag], gaps: Sequence[Gap], end_ms: int) -> Iterator[Lane]:
-    yield Lane("Recording", "recorded", _stretches(entries))
+    yield from _recordings([entry.fact for entry in entries])
     yield Lane("Exam", "exam", tuple(_states(entries, end_ms)))
     for kind in FlagKind:
         spans = tuple(_flag_span(flag, end_ms) for flag in flags if flag.kind is kind)
@@ -155,7 +163,7 @@ def _lanes(entries: Sequence[Entry], flags: Sequence[Flag], gaps: Sequence[Gap],
         yield Lane(SUSPICIONS[kind], "technical" if is_technical else "flag", spans)
     less = detectors.reductions((entry.fact for entry in entries), end_ms)
     yield Lane("Detectors look less", "technical", tuple(Span(*one) for one in less))
-    yield Lane("Gaps", "gap", tuple(Span(f"{words(g.part)}: {g.reason}", g.from_ms, g.to_ms) for g in gaps))
+    yield Lane("Gaps", "gap", tuple(Span(f"{part_words(g.part)}: {g.reason}", g.from_ms, g.to_ms) for g in gaps))
 
 
 def _flag_span(flag: Flag, end_ms: int) -> Span:
@@ -163,8 +171,16 @@ def _flag_span(flag: Flag, end_ms: int) -> Span:
     return Span(name_of(flag), flag.started_ms, ended_ms, flag.id)
 
 
-def _stretches(entries: Iterable[Entry]) -> tuple[Span, ...]:
-    segments = [entry.fact.segment for entry in entries if isinstance(entry.fact, SegmentStored)]
+def _recordings(facts: Sequence[Fact]) -> Iterator[Lane]:
+    """One for each camera: what one of them missed the other does not stand for."""
+    cameras = cameras_of(facts)
+    for camera in cameras:
+        segments = [fact.segment for fact in facts if isinstance(fact, SegmentStored)]
+        name = "Recording" if len(cameras) == 1 else f"Recording: {camera}"
+        yield Lane(name, "recorded", _stretches(one for one in segments if one.camera == camera))
+
+
+def _stretches(segments: Iterable[Segment]) -> tuple[Span, ...]:
     spans: list[Span] = []
     for segment in sorted(segments, key=lambda s: s.started_ms):
         if spans and segment.started_ms - spans[-1].ended_ms <= SEAM_MS:
@@ -214,7 +230,7 @@ def _sentence(fact: Fact) -> str | None:
         case LidMoved():
             text = f"The case of the desk unit was {'opened' if fact.open else 'closed'}."
         case PartAbsent():
-            text = f"The desk's part {words(fact.part)} went silent."
+            text = f"The desk's part {part_words(fact.part)} went silent."
         case ClockMeasured() | ClockStepped():
             text = clocks.told(fact)
         case AnalysisReduced():

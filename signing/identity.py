@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from pathlib import Path
 from typing import Final
@@ -17,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from durable.files import keep
 from proctoring.errors import DeskproctorError
 from signing.certificate import BadCertificate, Certificate, Role
 
@@ -89,22 +89,6 @@ def own_key(path: Path) -> Ed25519PrivateKey:
     key = Ed25519PrivateKey.generate()
     keep(path, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), mode=0o600)
     return key
-
-
-def keep(path: Path, data: bytes, mode: int = 0o644) -> None:
-    """Writes a file so that it is wholly there after a power cut, or not at all: a desk does not start without."""
-    part = path.with_suffix(".part")
-    handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(handle)
-    part.rename(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _read_certificate(path: Path) -> Certificate:

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("proctoring", "messaging", "web", "signing", "appliance", "invigilation", "review_server", "deskproctor")
+LIBRARIES = ("messaging", "web", "signing", "durable")
+PACKAGES = ("proctoring", *LIBRARIES, "appliance", "invigilation", "review_server", "deskproctor")
 DRIVERS = {
     "av",
     "picamera2",
@@ -58,6 +59,10 @@ def test_a_driver_library_is_imported_in_one_file_of_a_process():
 
 def test_mqtt_is_spoken_in_one_file_of_the_whole_house():
     assert [path.name for path in files() if any(name.startswith("paho") for name in imported(path))] == ["mqtt.py"]
+
+
+def test_files_are_made_durable_in_one_place_alone():
+    assert [str(path.relative_to(ROOT)) for path in files() if "fsync(" in path.read_text()] == ["durable/files.py"]
 
 
 @pytest.mark.parametrize("package", PACKAGES)

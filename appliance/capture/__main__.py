@@ -31,7 +31,7 @@ def main() -> None:
     path, eye = asked_for(__doc__ or "")
     desk, settings = settings_of(eye, path)
     stop, clock = StopSignal(), SystemClock()
-    source = chosen(settings, clock)
+    source = chosen(settings, clock, patient=eye is not FIRST)
     custody = CustodyLink(desk)
     standby = Standby(desk, custody, stop, clock, eye.part)
     if not standby.wait():

@@ -29,6 +29,9 @@ FIRST: Final = Eye(Part.CAPTURE, "capture", "")
 SECOND: Final = Eye(Part.CAPTURE_SECOND, "second_camera", "second~")
 """Is recorded and nothing else: no detector sees its pictures."""
 
+DEVICES: Final = frozenset({"usb", "picamera2"})
+"""Sources that are devices, which one process alone can open."""
+
 EYES: Final = {"first": FIRST, "second": SECOND}
 
 
@@ -50,8 +53,23 @@ def asked_for(description: str) -> tuple[Path, Eye]:
 def settings_of(eye: Eye, path: Path) -> tuple[Desk, CaptureSettings]:
     """The desk, and that camera's table. Raises BadSettings where the table cannot be used."""
     desk, settings = load(path, eye.table, CaptureSettings)
-    if eye is SECOND and desk.second_camera is None:
-        raise BadSettings(f"{path} has no table [second_camera]. Add it, or do not start --camera second.")
-    if eye is SECOND and settings.microphone != "none":
-        raise BadSettings("[second_camera] records no sound. Name the microphone in [capture].")
+    if eye is SECOND:
+        _check_second(desk, settings, path)
     return desk, settings
+
+
+def _check_second(desk: Desk, settings: CaptureSettings, path: Path) -> None:
+    if desk.second_camera is None:
+        raise BadSettings(f"{path} has no table [second_camera]. Add it, or do not start --camera second.")
+    if settings.microphone != "none":
+        raise BadSettings("[second_camera] records no sound. Name the microphone in [capture].")
+    _, first = load(path, FIRST.table, CaptureSettings)
+    if settings.source in DEVICES and (settings.source, _device(settings)) == (first.source, _device(first)):
+        raise BadSettings(
+            f"In {path} both cameras are the device {settings.device!r}. "
+            "Name the second one's `device` in [second_camera]."
+        )
+
+
+def _device(settings: CaptureSettings) -> str:
+    return str(settings.device).removeprefix("/dev/video")

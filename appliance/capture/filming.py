@@ -15,6 +15,7 @@ from appliance.capture.video import fitted
 from appliance.runtime.clock import Clock
 from appliance.runtime.frames import Frame
 from appliance.runtime.sounds import Sound
+from proctoring.fact import Part
 from proctoring.policy import Recording
 from proctoring.segment import EndedBy
 from proctoring.session import State
@@ -24,6 +25,9 @@ PATIENCE_S: Final = 0.2
 """How late a new task may be noticed while the camera gives nothing."""
 
 JOIN_S: Final = 5.0
+
+AWAY_MS: Final = 3000
+"""A camera that is away for so long is told of at once: as long as custody waits for a part that says nothing."""
 
 JUMPED: Final = "the camera's clock jumped {} by {:.1f} s"
 
@@ -54,12 +58,15 @@ class Task(msgspec.Struct, frozen=True):
     zero_mono_ms: int | None = None
     records: bool = False
     settings: Recording = Recording()
+    tells_away: bool = False
+    """Nobody else notices when this camera is away, so that is told before the gap's end is known."""
 
 
-def task(view: View) -> Task:
-    """A session is recorded while it is running or paused."""
-    records = view.state in (State.RUNNING, State.PAUSED) and view.zero_mono_ms is not None
-    return Task(view.session, view.zero_mono_ms, records, view.policy.recording)
+def task(view: View, part: Part = Part.CAPTURE) -> Task:
+    """A session is recorded while it is running or paused; by a second camera if the candidate was told of two."""
+    under_way = view.state in (State.RUNNING, State.PAUSED) and view.zero_mono_ms is not None
+    records = under_way and (part is Part.CAPTURE or view.cameras > 1)
+    return Task(view.session, view.zero_mono_ms, records, view.policy.recording, part is not Part.CAPTURE)
 
 
 class Filming:
@@ -76,6 +83,7 @@ class Filming:
         ear: Ear = NO_EAR,
     ) -> None:
         self._source = source
+        self._seen_ms = clock.mono_ms()
         self._window = window
         self._tapes = tapes
         self._report = report
@@ -138,9 +146,11 @@ class Filming:
             frame = self._source.next(PATIENCE_S)
         except NoCamera as error:
             self._fault(str(error))
+            self._tell_away(str(error))
             return None
         if frame is None:
             return None
+        self._seen_ms = self._clock.mono_ms()
         head, jump_ms = self._times.set_right(frame.head, self._clock.mono_ms())
         if jump_ms:
             self._fault(JUMPED.format("ahead" if jump_ms > 0 else "back", abs(jump_ms) / 1000))
@@ -158,6 +168,12 @@ class Filming:
     def _fault(self, reason: str) -> None:
         if self._recorder:
             self._recorder.fault(reason)
+
+    def _tell_away(self, reason: str) -> None:
+        long = self._clock.mono_ms() - max(self._seen_ms, self._task.zero_mono_ms or 0) >= AWAY_MS
+        if self._task.tells_away and self._recorder and self._task.session and long:
+            self._report(ReportCameraEnd(session=self._task.session, reason=reason))
+            self._seen_ms = self._clock.mono_ms()
 
     def _use(self, frame: Frame) -> None:
         at_ms = frame.head.mono_ms - (self._task.zero_mono_ms or 0)

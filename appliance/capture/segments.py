@@ -15,13 +15,13 @@ The second camera's names have a mark before the session, `second~`, so that nei
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from durable.files import move, sync
 from proctoring.segment import EndedBy, Segment
 
 _PART: Final = re.compile(r"(?P<session>[^~]+)\.(?P<number>\d+)\.(?P<started_ms>\d+)\.part")
@@ -88,19 +88,16 @@ class Incoming:
 
     def finish(self, part: Part, ended_ms: int, frames: int, ended_by: EndedBy) -> Done:
         """Gives a written segment its final name, durably where the folder lies on a disk. Raises OSError."""
-        _sync(part.path)
+        sync(part.path)
         self._remember(part)
         stem = f"{self._mark}{part.session}.{part.number:06d}.{part.started_ms}"
-        path = part.path.rename(self._folder / f"{stem}.{ended_ms}.{frames}.{ended_by}.mp4")
-        _sync(self._folder)
+        path = move(part.path, self._folder / f"{stem}.{ended_ms}.{frames}.{ended_by}.mp4")
         return Done(path, part.session, part.number, part.started_ms, ended_ms, frames, ended_by)
 
     def set_aside(self, part: Part) -> Path:
         """Names a part that cannot be played so that it is not tried again. Its bytes stay."""
         self._remember(part)
-        path = part.path.rename(part.path.with_suffix(".unreadable"))
-        _sync(self._folder)
-        return path
+        return move(part.path, part.path.with_suffix(".unreadable"))
 
     def done(self) -> list[Done]:
         """Finished segments, the oldest of each session first."""
@@ -142,11 +139,3 @@ def _done(path: Path, match: re.Match[str]) -> Done:
         int(match["frames"]),
         EndedBy(match["ended_by"]),
     )
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

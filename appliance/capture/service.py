@@ -78,7 +78,7 @@ class Service:
     def _take_up(self, view: View) -> None:
         if view.session:
             self._incoming.count_on(view.session, view.segment_numbers.get(self._hand_over.camera, 0))
-        self._filming.follow(task(view))
+        self._filming.follow(task(view, self._hand_over.part))
 
     def give(self) -> bool:
         """Offers custody what there is; whether it could take all of it."""
@@ -93,7 +93,9 @@ class Service:
             log.warning("%s", error)
 
     def _say_drained(self, view: View) -> None:
-        if view.state not in ENDED or view.session == self._drained or self._filming.task != task(view):
+        if view.state not in ENDED or view.session == self._drained:
+            return
+        if self._filming.task != task(view, self._hand_over.part):
             return
         # Filming rests from now on; what it finished since the last look is handed over first.
         if view.session and self.give() and self._told_custody(view.session):

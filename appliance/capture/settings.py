@@ -42,17 +42,20 @@ class CaptureSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     """How many pictures a second the other processes are offered."""
 
 
-def chosen(settings: CaptureSettings, clock: Clock) -> Source:
-    """The source that the settings name. Raises BadSettings where they do not say enough."""
+def chosen(settings: CaptureSettings, clock: Clock, patient: bool = False) -> Source:
+    """The source that the settings name; a `patient` one is looked for where it is not there at first (see Steady).
+
+    Raises BadSettings where they do not say enough.
+    """
     match settings.source:
         case "video":
             if settings.video is None:
                 raise BadSettings('A camera\'s table has source = "video" but no `video`. Name the file there.')
             return VideoFile(settings.video, clock, loop=settings.loop)
         case "usb":
-            return Steady(UsbCamera(settings.device, clock), clock)
+            return Steady(UsbCamera(settings.device, clock), clock, patient)
         case "picamera2":
-            return Steady(PiCamera(_number(settings.device), clock), clock)
+            return Steady(PiCamera(_number(settings.device), clock), clock, patient)
         case "simulated":
             return SimulatedCamera(clock)
 

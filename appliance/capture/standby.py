@@ -10,6 +10,7 @@ from __future__ import annotations
 import fcntl
 import os
 import threading
+from pathlib import Path
 from typing import Final
 
 from appliance.runtime.clock import Clock
@@ -19,14 +20,16 @@ from appliance.runtime.settings import Desk
 from proctoring.fact import Part
 from proctoring.wire import View
 
-LOCK: Final = "capture.lock"
-"""In the run folder; holds the process id of the one that films. Each camera has its own, by its part."""
-
 LOOK_S: Final = 0.25
 """How often the one that waits looks for a newer View, and whether it was told to stop."""
 
 NOTE_S: Final = 0.5
 """How long the note of how the other one ended may take."""
+
+
+def lock_of(desk: Desk, part: Part) -> Path:
+    """The lock of a camera, which that part films with. It holds the process id of the one that does."""
+    return desk.run_dir / f"{part}.lock"
 
 
 class Standby:
@@ -36,7 +39,7 @@ class Standby:
         self, desk: Desk, custody: Custody, stop: StopSignal, clock: Clock, part: Part = Part.CAPTURE
     ) -> None:
         self._note = desk.run_dir / f"{part}.exit"
-        self._lock = os.open(desk.run_dir / f"{part}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        self._lock = os.open(lock_of(desk, part), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._custody = custody
         self._stop = stop
         self._clock = clock

@@ -18,15 +18,26 @@ AGAIN_MS: Final = 1000
 class Steady:
     """See Source. While the camera is away each `next` raises NoCamera, with what it first died of."""
 
-    def __init__(self, source: Source, clock: Clock) -> None:
+    def __init__(self, source: Source, clock: Clock, patient: bool = False) -> None:
+        """Where it is `patient`, a camera that is not there at first is one that is away, too."""
         self._source = source
         self._clock = clock
+        self._patient = patient
         self._fault = ""
         self._again_ms = 0
 
     def open(self) -> None:
-        """Opens it. Raises NoCamera: one that is not there from the beginning is a mistake in the settings."""
-        self._source.open()
+        """Opens it. Raises NoCamera: one that is not there from the beginning is a mistake in the settings.
+
+        A patient one raises nothing: its exam goes on without it, and a process that dies of it again and again would
+        take the processors from the other camera.
+        """
+        try:
+            self._source.open()
+        except NoCamera as error:
+            if not self._patient:
+                raise
+            self._lose(str(error))
 
     def begin(self, zero_mono_ms: int | None) -> None:
         """See Source."""
@@ -53,7 +64,7 @@ class Steady:
         self._source.close()
 
     def _lose(self, fault: str) -> None:
-        log.error("%s; it is looked for every second", fault)
+        log.error("%s; it is looked for every second", fault.rstrip("."))
         self._fault, self._again_ms = fault, self._clock.mono_ms() + AGAIN_MS
         self._source.close()
 

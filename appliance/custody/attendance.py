@@ -77,7 +77,7 @@ class Attendance:
             return
         if history.session.state not in ACTIVE:
             return
-        for part in sorted(self._expected - self._absent):
+        for part in sorted(self._expected_in(history) - self._absent):
             since_ms = self._last_ms(history, part)
             if self._clock.mono_ms() - since_ms > SILENT_MS:
                 self._scribe.write(PartAbsent(part=part, since_ms=history.at_ms(since_ms) or 0))
@@ -90,7 +90,7 @@ class Attendance:
         history = self._exam()
         if history is None or history.ended_at_ms is None:
             return []
-        gaps = (self._gap(history, part, GONE) for part in sorted(self._expected))
+        gaps = (self._gap(history, part, GONE) for part in sorted(self._expected_in(history)))
         return [gap for gap in gaps if gap is not None and gap.to_ms - gap.from_ms > MISSED_MS]
 
     def _exam(self) -> History | None:
@@ -99,6 +99,9 @@ class Attendance:
         if history is None or history.zero_mono_ms is None:
             return None
         return history if history.session.state in ACTIVE | ENDED else None
+
+    def _expected_in(self, history: History) -> frozenset[Part]:
+        return self._expected.union(history.second)
 
     def _last_ms(self, history: History, part: Part) -> int:
         """When a part was last heard; one never heard counts from the exam's start or from custody's own."""

@@ -1,19 +1,18 @@
 """The desk's disk as custody finds it: whether it takes what must be kept, and how much room it has left.
 
 Answers go before recordings. Where the disk runs full, recordings wait in memory and leave the last of the room to
-the ledger; where it takes nothing at all, nothing is called saved. Either way the screen says so at once, and the
-ledger as soon as it can be written.
+the ledger; where it takes nothing at all, nothing is called saved. Either way the screen and the
+room's console say so at once, by the View, and the ledger as soon as it can be written.
 """
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import Final
 
 from appliance.custody.scribe import Scribe
 from appliance.custody.space import Space
 from appliance.custody.store import StorageFailed
-from proctoring.fact import Gap, Part
+from proctoring.fact import DiskTrouble, Gap, Part
 from proctoring.session import ACTIVE, ENDED
 
 RESERVE: Final = 64 * 2**20
@@ -23,19 +22,6 @@ are 43 MB. Less than what is free when a session begins (space.MARGIN): none beg
 
 class NoRoom(StorageFailed):
     """What is left of the disk is kept for answers."""
-
-
-class Trouble(StrEnum):
-    """What is wrong, in the candidate's words."""
-
-    FULL = (
-        "This desk's disk is nearly full. Your answers are saved as before; only the recording waits. "
-        "Go on with your exam, and please tell the invigilator."
-    )
-    FAILS = (
-        "This desk's disk takes nothing at the moment. Keep going: your answers are kept on this screen and are "
-        "saved as soon as it does. Please raise your hand."
-    )
 
 
 class Disk:
@@ -48,11 +34,11 @@ class Disk:
         self._failed: tuple[int, str] | None = None
 
     @property
-    def trouble(self) -> str:
-        """What the candidate is told; empty where all is well."""
+    def trouble(self) -> DiskTrouble | None:
+        """What is wrong with it, None where all is well."""
         if self._failed:
-            return Trouble.FAILS
-        return "" if self._full_since_ms is None else Trouble.FULL
+            return DiskTrouble.FAILS
+        return None if self._full_since_ms is None else DiskTrouble.FULL
 
     def make_room(self, size: int) -> None:
         """Lets go of so much of what is reserved for the recording at this desk. Raises NoRoom as `check_room`."""
@@ -76,15 +62,18 @@ class Disk:
         """Call once a second, after something was written: what was wrong goes into the ledger."""
         if self._failed:
             since_ms, why = self._failed
-            self._tell(since_ms, f"The desk's disk took nothing ({why}). What was saved before is whole.")
+            reason = f"The desk's disk took nothing ({why}). What was saved before is whole."
+            self._tell(since_ms, reason, DiskTrouble.FAILS)
             self._failed = None
         self._space.settle(self._scribe.history, keep_free=RESERVE)
         full = self._is_full()
         if full and self._full_since_ms is None:
             self._full_since_ms = self._scribe.now_ms()
-            self._tell(self._full_since_ms, "The desk's disk is nearly full. Recordings wait; answers are saved.")
+            reason = "The desk's disk is nearly full. Recordings wait; answers are saved."
+            self._tell(self._full_since_ms, reason, DiskTrouble.FULL)
         elif not full and self._full_since_ms is not None:
-            self._tell(self._full_since_ms, "The desk's disk was nearly full. Recordings waited; answers were saved.")
+            reason = "The desk's disk was nearly full. Recordings waited; answers were saved."
+            self._tell(self._full_since_ms, reason, DiskTrouble.FULL)
             self._full_since_ms = None
 
     def _is_full(self) -> bool:
@@ -93,7 +82,8 @@ class Disk:
         except OSError:
             return False  # a disk that does not even say how full it is does not fail for want of room
 
-    def _tell(self, since_ms: int, reason: str) -> None:
+    def _tell(self, since_ms: int, reason: str, trouble: DiskTrouble) -> None:
         history = self._scribe.history
         if history and history.zero_mono_ms is not None and history.session.state in ACTIVE | ENDED:
-            self._scribe.write(Gap(part=Part.CUSTODY, from_ms=since_ms, to_ms=self._scribe.now_ms(), reason=reason))
+            to_ms = self._scribe.now_ms()
+            self._scribe.write(Gap(part=Part.CUSTODY, from_ms=since_ms, to_ms=to_ms, reason=reason, disk=trouble))

@@ -8,16 +8,18 @@ its row, anything else is sealed again from the plain file, which lies in memory
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 from appliance.custody.disk import Disk
 from appliance.custody.history import History
+from appliance.custody.late import FOLDER as LATE
 from appliance.custody.late import Late
 from appliance.custody.scribe import Scribe
 from appliance.custody.sealing import seal
 from appliance.custody.store import StorageFailed, Store, StoredSegment
 from appliance.runtime.settings import Desk
+from durable import files
+from durable.files import PART
 from proctoring.errors import Refused
 from proctoring.fact import SegmentStored
 from proctoring.ledger import sha256
@@ -37,8 +39,9 @@ class Evidence:
         self._scribe = scribe
         self._disk = disk
         self._late = late
-        for left_over in self._folder.glob("*.part"):
-            left_over.unlink()
+        for folder in (self._folder, desk.data_dir / LATE):
+            for left_over in folder.glob(f"*{PART}"):
+                left_over.unlink()
 
     def take(self, request: StoreSegment) -> int:
         """Stores a segment; returns its entry's number, 0 where its session is sealed and it lies beside the ledger.
@@ -155,25 +158,10 @@ class Evidence:
 
 def keep(path: Path, data: bytes) -> None:
     """Writes a file so that it is wholly there after a power cut, or not at all. Raises StorageFailed."""
-    # One name for all: on a disk that is full, tries that fail must not add up.
-    part = path.parent / "sealing.part"
     try:
-        with part.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        part.rename(path)
-        sync_folder(path.parent)
+        # One name for all: on a disk that is full, what kills leave must not add up.
+        files.keep(path, data, part=path.with_name(f"sealing{PART}"))
     except OSError as error:
         raise StorageFailed(
             f"The desk's disk did not take a recording ({error.strerror}). Call the invigilator."
         ) from error
-
-
-def sync_folder(folder: Path) -> None:
-    """Makes renames in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -50,7 +50,10 @@ class ExamDesk:
         recorders: Iterable[f.Part],
         space: Space,
         timekeeping: Timekeeping,
+        second_camera: str = "",
     ) -> None:
+        """`recorders` hand over what they hold before the seal, and so does a session's second camera."""
+        self._second_camera = second_camera
         self._space = space
         self._timekeeping = timekeeping
         self._scribe = scribe
@@ -96,6 +99,7 @@ class ExamDesk:
             software=version("deskproctor"),
             recipients=admission.recipients,
             certificate=self._scribe.certificate,
+            second_camera=self._second_camera,
             retention=admission.policy.keeps,
             clock_trusted=self._timekeeping.trusted,
         )
@@ -220,13 +224,13 @@ class ExamDesk:
 
     # --- time ---
 
-    def recover(self, gap: f.Gap, rebooted: bool, second: str | None, forgotten: bool) -> None:
+    def recover(self, gap: f.Gap, rebooted: bool, forgotten: bool) -> None:
         """After custody itself was away in an exam: records the gap. A reboot also interrupts a clock that ran; and
-        where memory was `forgotten`, what was filmed and not sealed yet is gone, of the `second` camera too if any.
+        where memory was `forgotten`, what was filmed and not sealed yet is gone.
         """
         history = self._scribe.current()
         state = history.session.state
-        facts: list[f.Fact] = [*(lost_with_memory(history, gap.to_ms, second) if forgotten else ()), gap]
+        facts: list[f.Fact] = [*(lost_with_memory(history, gap.to_ms) if forgotten else ()), gap]
         if rebooted and state in (State.RUNNING, State.PAUSED):
             reason = "The desk lost power or was restarted."
             facts.append(self.moved(state, Move.INTERRUPT, "custody", reason, gap.from_ms))
@@ -264,7 +268,11 @@ class ExamDesk:
             self._scribe.write(*summary, f.HandedOver(part=request.part))
 
     def _seal(self, history: History) -> None:
-        missing = self._recorders - history.handed_over if history.zero_mono_ms is not None else frozenset()
+        missing = (
+            self._recorders.union(history.second) - history.handed_over
+            if history.zero_mono_ms is not None
+            else frozenset()
+        )
         now_ms, ended_ms = self._scribe.now_ms(), history.ended_at_ms or 0
         if missing and now_ms - ended_ms < HAND_OVER_MS:
             return
@@ -281,13 +289,13 @@ class ExamDesk:
         )
 
 
-def lost_with_memory(history: History, until_ms: int, second: str | None) -> list[f.Gap]:
+def lost_with_memory(history: History, until_ms: int) -> list[f.Gap]:
     """For each camera the gap between what is sealed of its recording and the moment the power was back."""
-    parts = (f.Part.CAPTURE,) if second is None else (f.Part.CAPTURE, f.Part.CAPTURE_SECOND)
     to_ms = until_ms if history.ended_at_ms is None else min(until_ms, history.ended_at_ms)
     reason = "The desk lost power before this was sealed."
     gaps = (
-        f.Gap(part=part, from_ms=history.recorded_to_ms(part, second), to_ms=to_ms, reason=reason) for part in parts
+        f.Gap(part=part, from_ms=history.recorded_to_ms(part), to_ms=to_ms, reason=reason)
+        for part in (f.Part.CAPTURE, *history.second)
     )
     return [gap for gap in gaps if gap.to_ms > gap.from_ms]
 

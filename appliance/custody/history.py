@@ -66,11 +66,27 @@ class History:
             for flag in still_open
         ]
 
-    def recorded_to_ms(self, part: f.Part, second: str | None) -> int:
-        """Up to where that camera's recording is sealed or its lack is recorded. `second` names the second one."""
+    @property
+    def second(self) -> tuple[f.Part, ...]:
+        """The part that films this session with a second camera, where the candidate was told of one."""
+        return (f.Part.CAPTURE_SECOND,) if self._second_camera else ()
+
+    @property
+    def _second_camera(self) -> str:
+        return self.opened.second_camera if self.opened else ""
+
+    def recorded_to_ms(self, part: f.Part) -> int:
+        """Up to where that part's recording is sealed or its lack is recorded."""
         is_second = part is f.Part.CAPTURE_SECOND
-        ends = [one.ended_ms for one in self.segments if (one.camera == second) == is_second]
+        ends = [one.ended_ms for one in self.segments if (one.camera == self._second_camera) == is_second]
         return max([0, *ends, *(gap.to_ms for gap in self.gaps if gap.part is part)])
+
+    def recorded_ms(self) -> int:
+        """How long the recording is: that of the camera with the longest one."""
+        lengths: dict[str, int] = {}
+        for one in self.segments:
+            lengths[one.camera] = lengths.get(one.camera, 0) + one.ended_ms - one.started_ms
+        return max(lengths.values(), default=0)
 
     def apply(self, entry: Entry) -> None:
         """Takes the next entry in."""

@@ -10,6 +10,7 @@ import logging
 
 from appliance.custody.store import Store
 from appliance.runtime.settings import Desk
+from durable.files import move
 
 log = logging.getLogger(__name__)
 
@@ -22,6 +23,6 @@ def set_aside(desk: Desk, store: Store) -> None:
             continue
         log.warning("no entry names the recording %s: it is set aside in orphans", path.name)
         try:
-            path.rename(desk.folder("orphans") / path.name)
+            move(path, desk.folder("orphans") / path.name)
         except OSError as error:
             log.warning("%s stays where it is: %s", path.name, error.strerror)

@@ -16,10 +16,10 @@ from typing import Final
 
 import msgspec
 
-from appliance.custody.evidence import sync_folder
 from appliance.custody.store import Held, Store, StoredSegment
 from appliance.custody.timekeeping import Timekeeping
 from appliance.runtime.clock import Clock
+from durable.files import sync
 from proctoring.policy import Policy
 from proctoring.wire import Hold, Order, Release
 
@@ -85,7 +85,7 @@ class Retention:
         gone = [segment for segment in due if _removed(segment)]
         try:
             for folder in {Path(segment.file).parent for segment in gone}:
-                sync_folder(folder)
+                sync(folder)
         except OSError as error:
             log.warning("what was deleted may come back with a power cut: %s", error.strerror)
             return 0

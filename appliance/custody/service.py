@@ -52,7 +52,6 @@ class Custody:
         built_utc_ms: int = 0,
     ) -> None:
         self._desk = desk
-        settings = settings.at(desk)
         self._store = store
         self._clock = clock
         self._scribe = Scribe(desk.desk, store, clock, identity)
@@ -72,6 +71,7 @@ class Custody:
             settings.recorders,
             self._space,
             self._timekeeping,
+            desk.second_camera.camera if desk.second_camera else "",
         )
         self._post = Post(desk.desk, self._scribe, store, self._exam_desk, self._timekeeping, self._retention)
         self._recover(after)
@@ -84,8 +84,7 @@ class Custody:
         self._space.restore(self._scribe.history)
         if away is not None:
             gap, rebooted = away
-            second = self._desk.second_camera.camera if self._desk.second_camera else None
-            self._exam_desk.recover(gap, rebooted, second, forgotten=rebooted and not self._desk.incoming_on_disk)
+            self._exam_desk.recover(gap, rebooted, forgotten=rebooted and not self._desk.incoming_on_disk)
 
     def _away(self, after: str | None) -> tuple[f.Gap, bool] | None:
         """The time that custody was away from an exam, and whether the desk was restarted."""
@@ -204,7 +203,7 @@ class Custody:
             questions=len(self._preparation.exam(history.session.id).questions),
             flags=tuple(sorted(history.flags.values(), key=lambda flag: flag.started_ms)),
             gaps=len(history.gaps),
-            recorded_ms=sum(segment.ended_ms - segment.started_ms for segment in history.segments),
+            recorded_ms=history.recorded_ms(),
             segments=len(history.segments),
             late_segments=self._store.late_count(history.session.id),
             receipted=history.session.id not in pending | waiting,
@@ -349,7 +348,7 @@ class Custody:
             prepared=prepared is not None,
             walk_in=bool(prepared and prepared.walk_in_exam and prepared.policy.mode is Mode.POST_REVIEW),
             policy=self._preparation.policy(history.session.id if history else None),
-            trouble=self._disk.trouble,
+            disk=self._disk.trouble,
             cameras=self._desk.cameras,
             clock_trusted=self._timekeeping.trusted,
         )
@@ -376,11 +375,11 @@ class Custody:
             message=history.message,
             camera_ended=f.Part.CAPTURE in history.cameras_ended,
             segment_numbers=dict(history.segment_numbers),
-            cameras=empty.cameras,
+            cameras=1 + len(history.second),
             head_seq=history.seq,
             answered=answered(history.answers),
             called=history.called,
             absent=self._attendance.absent,
-            trouble=empty.trouble,
+            disk=empty.disk,
             clock_trusted=empty.clock_trusted,
         )

@@ -24,13 +24,6 @@ class CustodySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     recorders: tuple[Part, ...] = (Part.CAPTURE, Part.EDGE_AI)
     """Parts that hand over what they hold before a session is sealed."""
 
-    def at(self, desk: Desk) -> CustodySettings:
-        """As they are at this desk: one with a second camera expects its process too, and waits for it."""
-        if desk.second_camera is None:
-            return self
-        second = (Part.CAPTURE_SECOND,)
-        return msgspec.structs.replace(self, expected=self.expected + second, recorders=self.recorders + second)
-
     def identity(self, desk: Desk) -> Identity:
         """The desk's key and certificate. Raises NoIdentity: a desk that cannot sign begins no session."""
         folder = desk.data_dir / FOLDER

@@ -15,6 +15,7 @@ from typing import Final
 
 from appliance.custody.history import History
 from appliance.custody.store import StorageFailed, Store
+from durable.files import sync
 from proctoring.errors import Refused
 from proctoring.policy import Policy
 from proctoring.session import State
@@ -95,7 +96,7 @@ class Space:
         try:
             with self._file.open("ab") as file:
                 os.posix_fallocate(file.fileno(), 0, max(1, size))
-                os.fsync(file.fileno())
+            sync(self._file)
         except OSError as error:
             log.warning("%d bytes could not be reserved: %s", size, error.strerror)
             self._give_back_to(0)

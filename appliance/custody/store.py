@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 from sqlite_utils import Database
 
+from appliance.custody import outbox
 from proctoring.errors import DeskproctorError
 from proctoring.ledger import Line
 from proctoring.segment import Segment
@@ -133,6 +134,7 @@ class Store:
             self._db.table("segments").add_column("plain_sha256", str, not_null_default="")
         self._db.table("segments").create_index(["sha256"], if_not_exists=True)
         self._db.table("forgotten").create_index(["gone"], if_not_exists=True)
+        outbox.keep_up(self._db.conn)
 
     # --- the ledger ---
 
@@ -226,23 +228,11 @@ class Store:
 
     def unreceipted(self) -> list[tuple[str, int, int]]:
         """(session, last entry, last entry with a receipt) of every session that the server has not all of."""
-        sql = """
-            select session, head, receipted from (
-                select l.session, max(l.seq) as head, min(l.rowid) as first,
-                       coalesce((select max(up_to_seq) from receipts r where r.session = l.session), 0) as receipted
-                from lines l group by l.session
-            ) where head > receipted order by first
-        """
-        return [(session, head, receipted) for session, head, receipted in self._db.execute(sql)]
+        return outbox.unreceipted(self._db.conn)
 
     def unreceived(self, limit: int) -> list[PendingSegment]:
-        """The oldest segments that the server has not confirmed."""
-        sql = """
-            select s.session, s.sha256, s.size, s.file from segments s
-            left join received r on r.session = s.session and r.sha256 = s.sha256
-            where r.sha256 is null group by s.session, s.sha256 order by min(s.rowid) limit ?
-        """
-        return [PendingSegment(*row) for row in self._db.execute(sql, [limit])]
+        """Of the segments that the server has not confirmed, those that wait longest; -1 for all."""
+        return outbox.unreceived(self._db.conn, limit)
 
     def _unconfirm(self, session: str, up_to_seq: int) -> None:
         """Takes the server's word for a whole session back where it has less of it now, and nothing is forgotten."""
@@ -283,11 +273,11 @@ class Store:
 
     def forgettable_sessions(self) -> list[tuple[str, int]]:
         """(session, when it was confirmed) of those that have segments left and are under no legal hold."""
+        # A session's segments are forgotten all at once: one row tells, and the cost is that of the sessions.
         sql = """
             select c.session, c.at_utc_ms from confirmed c
-            where exists (select 1 from segments s
-                left join forgotten f using (session, camera, number)
-                where s.session = c.session and f.session is null)
+            where exists (select 1 from segments s where s.session = c.session)
+            and not exists (select 1 from forgotten f where f.session = c.session)
             and not coalesce(
                 (select held from holds h where h.session = c.session order by number desc limit 1), 0)
         """

@@ -182,7 +182,7 @@ class Kiosk:
             left_ms=view.left_ms,
             reason=view.reason,
             message=view.message,
-            trouble=view.trouble,
+            trouble=words.disk(view.disk),
             called=view.called,
             photo=photo_news(view.photo),
         )

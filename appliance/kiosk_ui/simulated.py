@@ -19,6 +19,7 @@ from proctoring import wire
 from proctoring.check_in import PhotoFault, PhotoStep
 from proctoring.errors import Refused
 from proctoring.exam import Answer, Booking, Exam, check_answer
+from proctoring.fact import DiskTrouble
 from proctoring.flag import Flag
 from proctoring.policy import Mode, Policy
 from proctoring.session import OPEN, Move, Session, State, advance, left
@@ -53,7 +54,7 @@ class SimulatedDesk:
 
     def __init__(self, prepared: Prepare | None = None, clock: Clock | None = None) -> None:
         self.away = False
-        self.trouble = ""
+        self.disk: DiskTrouble | None = None
         self.cameras = 1
         self.seals = True
         self.detectors = False
@@ -70,6 +71,7 @@ class SimulatedDesk:
         self._session: Session | None = None
         self._booking: Booking | None = None
         self._signed_in: wire.SignIn | None = None
+        self._filming = self.cameras
         self._consented = False
         self._photo = PhotoStep()
         self._photo_taken = False
@@ -105,6 +107,7 @@ class SimulatedDesk:
             raise Refused("not_prepared", "This desk has not received its exams yet.")
         self._free()
         self._booking, self._signed_in = self._booked(self._prepared, request), request
+        self._filming = self.cameras
         allowed_ms = round((self._exam().minutes + self._booking.extra_minutes) * 60_000)
         self._session = Session(id="session-1", desk="desk-1", allowed_ms=allowed_ms)
         return self._move(Move.SIGN_IN)
@@ -254,7 +257,7 @@ class SimulatedDesk:
         empty = View(
             desk="desk-1", prepared=prepared, walk_in=self._walk_in, policy=self._policy, cameras=self.cameras
         )
-        empty = msgspec.structs.replace(empty, trouble=self.trouble)
+        empty = msgspec.structs.replace(empty, disk=self.disk)
         if self._session is None or self._booking is None:
             return empty
         return msgspec.structs.replace(
@@ -270,4 +273,5 @@ class SimulatedDesk:
             reason=self._reason,
             message=self._message,
             called=self.calls > 0,
+            cameras=self._filming,
         )

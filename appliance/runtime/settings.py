@@ -10,9 +10,10 @@ source = "picamera2"
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -23,6 +24,10 @@ SOCKET_PATH_LIMIT = 100
 """Unix socket paths end at 107 bytes; the longest name in the run folder takes the rest."""
 
 T = TypeVar("T")
+
+
+CAMERA_NAME: Final = re.compile(r"\w[\w -]{0,31}")
+"""Stands on pages, in addresses and in the names of clips."""
 
 
 class BadSettings(DeskproctorError, ValueError):
@@ -108,7 +113,13 @@ def check(desk: Desk, path: Path) -> None:
         raise BadSettings(
             f"The settings {path} name the desk {desk.desk!r}. Use up to 32 small letters, digits and dashes."
         )
-    if desk.second_camera is not None and desk.second_camera.camera == desk.capture.camera:
+    cameras = [one.camera for one in (desk.capture, desk.second_camera) if one is not None]
+    for name in cameras:
+        if not CAMERA_NAME.fullmatch(name):
+            raise BadSettings(
+                f"{path} names a camera {name!r}. Use up to 32 letters, digits, spaces, dashes and underscores."
+            )
+    if len(cameras) > len(set(cameras)):
         raise BadSettings(
             f"In {path} both cameras have the name {desk.capture.camera!r}. "
             'Give the second one its own: camera = "side" in [second_camera].'

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import logging
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from appliance.runtime.clock import Clock
+from durable.files import keep
 from messaging.ports import Will
 from proctoring.wire import Presence, View, desk_topic
+
+log = logging.getLogger(__name__)
 
 AGAIN_MS: Final = 2_000
 """So long after connecting it is said once more: the will of our own old connection may have come in between."""
@@ -69,6 +72,7 @@ class DeskPresence:
             state=view.state if view else None,
             session=view.session if view else None,
             candidate=view.candidate if view else None,
+            disk=view.disk if view else None,
         )
 
     @staticmethod
@@ -77,20 +81,17 @@ class DeskPresence:
 
 
 def next_run(path: Path, clock: Clock) -> int:
-    """The number of this run, larger than any before: by the file's count, by the clock should the file be lost."""
+    """The number of this run, larger than any before: by the file's count, by the clock should the file be lost.
+
+    A disk that does not take the number keeps nobody from saying so.
+    """
     try:
         last = int(path.read_text())
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         last = 0
     run = max(last + 1, clock.utc_ms() // 1000)
-    _replace(path, str(run))
+    try:
+        keep(path, str(run).encode())
+    except OSError as error:
+        log.warning("the number of this run could not be noted in %s: %s", path, error.strerror)
     return run
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_suffix(".new")
-    with draft.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

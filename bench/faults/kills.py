@@ -8,16 +8,16 @@ import random
 import signal
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any, Final
 
-from appliance.capture.standby import LOCK
+from appliance.capture.standby import lock_of
 from bench.faults.lab import Lab, Say, lab
 from bench.faults.tally import Hole, Kill, covered, holes, maker_of, pictures_missing, untold, zero_ms
 from bench.faults.waiting import wait_until
-from deskproctor.site import PARTS, STANDBY
+from deskproctor.site import PARTS, SECOND_STANDBY, STANDBY
 from proctoring.fact import Part
 from proctoring.ledger import Entry
 from proctoring.policy import Recording
@@ -33,6 +33,9 @@ PAUSE_S: Final = (0.5, 2.1)
 
 RECEIPTS_S: Final = 60.0
 
+WAITING: Final = {Part.CAPTURE: STANDBY, Part.CAPTURE_SECOND: SECOND_STANDBY}
+"""The recorders, and the names of those that wait beside them."""
+
 
 class Kills:
     """Carries the kills out and keeps what they did to the recording."""
@@ -45,7 +48,7 @@ class Kills:
         self.untold = 0
         self.began_s: list[float] = []
         self.pictures_missing: list[float] = []
-        self._next = deck(bench.chance)
+        self._next = deck(bench.chance, [*PARTS, *(part for part in bench.recorders if part not in PARTS)])
 
     def session(self, count: int) -> None:
         """One session with `count` kills."""
@@ -60,7 +63,7 @@ class Kills:
 
     def _kill(self, part: Part) -> Kill:
         """Kills that part's process and waits until another has taken its place."""
-        name = self._filming() if part is Part.CAPTURE else str(part)
+        name = self._filming(part) if part in WAITING else str(part)
         child = self._lab.site.supervisor.child(name)
         process = child.process
         kill = Kill(part, time.monotonic_ns() // 1_000_000)
@@ -68,18 +71,18 @@ class Kills:
         wait_until(lambda: child.process is not process and child.process.poll() is None, f"{name} to start again")
         return kill
 
-    def _filming(self) -> str:
-        """Which of the two recorders films: the other one's end would cost nothing."""
-        children = {name: self._lab.site.supervisor.child(name) for name in (str(Part.CAPTURE), STANDBY)}
+    def _filming(self, part: Part) -> str:
+        """Which of a camera's two recorders films: the other one's end would cost nothing."""
+        children = {name: self._lab.site.supervisor.child(name) for name in (str(part), WAITING[part])}
         with contextlib.suppress(OSError):
-            holder = (self._lab.site.desk.run_dir / LOCK).read_text()
-            return next((name for name, child in children.items() if str(child.process.pid) == holder), Part.CAPTURE)
-        return Part.CAPTURE
+            holder = lock_of(self._lab.site.desk, part).read_text()
+            return next((name for name, child in children.items() if str(child.process.pid) == holder), part)
+        return part
 
     def _judge(self, entries: list[Entry]) -> None:
         zero = zero_ms(entries)
         lost = dict.fromkeys(self._made, 0.0)
-        for hole in holes(entries):
+        for hole in (hole for part in self._lab.recorders for hole in holes(entries, part)):
             kill = maker_of(hole, self._made, zero)
             if kill is None:
                 self.unexplained.append(hole)
@@ -87,20 +90,20 @@ class Kills:
                 lost[kill] += hole.length_s
             self.untold += untold(hole, entries)
         self.lost |= lost
-        self.began_s.append(covered(entries)[0][0] / 1000)
+        self.began_s += [covered(entries, part)[0][0] / 1000 for part in self._lab.recorders]
         self.pictures_missing.append(pictures_missing(entries, Recording().frames_per_s))
 
 
-def deck(chance: random.Random) -> Iterator[Part]:
+def deck(chance: random.Random, parts: Sequence[Part]) -> Iterator[Part]:
     """Parts in random order, each as often as any other."""
     while True:
-        yield from chance.sample(PARTS, len(PARTS))
+        yield from chance.sample(parts, len(parts))
 
 
-def figures(count: int, seed: int, folder: Path, say: Say) -> dict[str, Any]:
-    """The figures of `count` kills."""
+def figures(count: int, seed: int, folder: Path, say: Say, cameras: int) -> dict[str, Any]:
+    """The figures of `count` kills at a desk with so many cameras."""
     started_s = time.monotonic()
-    with lab(folder, seed, say) as bench:
+    with lab(folder, seed, say, cameras) as bench:
         kills = Kills(bench)
         while len(kills.lost) < count:
             kills.session(min(A_SESSION, count - len(kills.lost)))
@@ -112,17 +115,19 @@ def figures(count: int, seed: int, folder: Path, say: Say) -> dict[str, Any]:
 
 def told(kills: Kills) -> str:
     """How it stands, for people."""
-    at_capture = [lost for kill, lost in kills.lost.items() if kill.part is Part.CAPTURE]
-    return f"kills of the recorder cost {median(at_capture or [0]):.2f} s, at most {max(at_capture or [0]):.2f} s"
+    cost = [lost for kill, lost in kills.lost.items() if kill.part in WAITING]
+    return f"kills of a recorder cost {median(cost or [0]):.2f} s, at most {max(cost or [0]):.2f} s"
 
 
 def recording(kills: Kills) -> dict[str, Any]:
     """What the kills cost of the recording."""
     by_part = Counter(str(kill.part) for kill in kills.lost)
-    others = [lost for kill, lost in kills.lost.items() if kill.part is not Part.CAPTURE]
+    others = [lost for kill, lost in kills.lost.items() if kill.part not in WAITING]
+    own = {part: [lost for kill, lost in kills.lost.items() if kill.part is part] for part in WAITING}
     return {
         "killed": dict(sorted(by_part.items())),
-        "video_lost_s": spread([lost for kill, lost in kills.lost.items() if kill.part is Part.CAPTURE]),
+        "video_lost_s": spread([lost for costs in own.values() for lost in costs]),
+        "video_lost_s_by_process": {str(part): spread(costs) for part, costs in own.items()},
         "video_lost_s_kills_of_other_parts": spread(others),
         "video_lost_s_all_kills": spread(list(kills.lost.values())),
         "video_lost_unexplained_s": round(sum(hole.length_s for hole in kills.unexplained), 3),

@@ -13,7 +13,7 @@ from typing import Final
 import msgspec
 
 from appliance.runtime.custody_link import CustodyLink
-from bench.faults.tally import answers_lost, segments_lost, stored_hashes, without_reason
+from bench.faults.tally import RECORDERS, SIDE, answers_lost, segments_lost, stored_hashes, without_reason
 from bench.faults.typist import Saved, begin_exam
 from bench.faults.waiting import wait_until
 from deskproctor.demo import lines_of, newest
@@ -21,11 +21,13 @@ from deskproctor.fsck import check
 from deskproctor.site import DESK, Ports, Site
 from proctoring import ledger, wire
 from proctoring.errors import LedgerBroken
+from proctoring.fact import Part
 from proctoring.finding import Level
 from proctoring.ledger import Entry
 from proctoring.session import State
 
 CAMERA: Final = {"source": "simulated"}
+SECOND_CAMERA: Final = {"source": "simulated", "camera": SIDE}
 TABLES: Final = {"edge_ai": {"detectors": "simulated"}}
 
 Say = Callable[[str], None]
@@ -63,6 +65,11 @@ class Lab:
         self.losses = Losses()
         self.sessions: list[str] = []
         self.say = say
+
+    @property
+    def recorders(self) -> tuple[Part, ...]:
+        """The parts that film at this desk."""
+        return tuple(part for part in RECORDERS if part in self.site.desk_programs)
 
     def view(self) -> wire.View:
         """The desk as it stands."""
@@ -120,9 +127,10 @@ class Lab:
 
 
 @contextmanager
-def lab(folder: Path, seed: int, say: Say) -> Iterator[Lab]:
-    """The site in `folder`, running."""
-    with Site(folder, dict(CAMERA), Ports(), lambda _: None, TABLES) as site:
+def lab(folder: Path, seed: int, say: Say, cameras: int = 1) -> Iterator[Lab]:
+    """The site in `folder`, running; its desk has so many cameras, one or two."""
+    second = dict(SECOND_CAMERA) if cameras > 1 else None
+    with Site(folder, dict(CAMERA), Ports(), lambda _: None, TABLES, second_camera=second) as site:
         yield Lab(site, random.Random(seed), say)
 
 

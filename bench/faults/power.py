@@ -20,8 +20,9 @@ from bench.faults.lab import Lab, Say, lab
 from bench.faults.tally import covered
 from bench.faults.typist import Saved
 from bench.faults.waiting import wait_until
-from deskproctor.site import DESK, PARTS, STANDBY
+from deskproctor.site import DESK
 from proctoring import fact as f
+from proctoring.fact import Part
 from proctoring.ledger import Entry
 from proctoring.session import Move, State
 
@@ -82,7 +83,7 @@ class Cuts:
         self._disk.cut()
         cut_ms = self._mono_ms()
         site = self._lab.site
-        site.supervisor.drop([*PARTS, STANDBY])
+        site.supervisor.drop(site.desk_programs)
         for folder in {site.desk.run_dir, site.desk.incoming()}:
             empty(folder)
         assert view.left_ms is not None and view.zero_mono_ms is not None, "an exam is under way"
@@ -109,7 +110,11 @@ class Cuts:
         wait_until(lambda: len(saved) > count, "answers to be saved again")
 
     def _judge(self, cuts: list[Cut], entries: list[Entry]) -> None:
-        spans = covered(entries)
+        for part in self._lab.recorders:
+            self._judge_recording(cuts, entries, part)
+
+    def _judge_recording(self, cuts: list[Cut], entries: list[Entry], part: Part) -> None:
+        spans = covered(entries, part)
         resumed = [entry for entry in entries if is_resumption(entry)]
         went_on_ms = 0
         for cut, resumption in zip(cuts, resumed, strict=True):
@@ -132,12 +137,12 @@ def empty(folder: Path) -> None:
             path.unlink()
 
 
-def figures(count: int, seed: int, folder: Path, say: Say) -> dict[str, Any]:
-    """The figures of `count` power cuts."""
+def figures(count: int, seed: int, folder: Path, say: Say, cameras: int) -> dict[str, Any]:
+    """The figures of `count` power cuts of a desk with so many cameras."""
     folder.mkdir(parents=True)
     started_s, before = time.monotonic(), os.environ.get(SIMULATED_BOOT)
     try:
-        with Disk(folder / "desk.img", folder / DESK, DISK_MB) as disk, lab(folder, seed, say) as bench:
+        with Disk(folder / "desk.img", folder / DESK, DISK_MB) as disk, lab(folder, seed, say, cameras) as bench:
             cuts = Cuts(bench, disk)
             while len(cuts.made) < count:
                 cuts.session(min(A_SESSION, count - len(cuts.made)))

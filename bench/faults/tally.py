@@ -27,6 +27,11 @@ SILENT_MS: Final = 1000
 """From here on the house promises an entry for what is missing: see STALL_MS of the recorder."""
 
 
+SIDE: Final = "side"
+RECORDERS: Final = {Part.CAPTURE: "front", Part.CAPTURE_SECOND: SIDE}
+"""The parts that film, and the cameras that they film with."""
+
+
 class Kill(msgspec.Struct, frozen=True):
     """A process was killed at that moment of CLOCK_MONOTONIC."""
 
@@ -35,10 +40,11 @@ class Kill(msgspec.Struct, frozen=True):
 
 
 class Hole(msgspec.Struct, frozen=True):
-    """Exam time that no segment covers, since the session's zero."""
+    """Exam time that no segment of a recorder covers, since the session's zero."""
 
     from_ms: int
     to_ms: int
+    recorder: Part = Part.CAPTURE
 
     @property
     def length_s(self) -> float:
@@ -88,36 +94,37 @@ def end_ms(entries: Iterable[Entry]) -> int:
     return ends[0]
 
 
-def covered(entries: Iterable[Entry], camera: str = "front") -> list[tuple[int, int]]:
-    """The times of a camera's segments, in order."""
+def covered(entries: Iterable[Entry], recorder: Part = Part.CAPTURE) -> list[tuple[int, int]]:
+    """The times of a recorder's segments, in order."""
     segments = [entry.fact.segment for entry in entries if isinstance(entry.fact, f.SegmentStored)]
-    return sorted((one.started_ms, one.ended_ms) for one in segments if one.camera == camera)
+    return sorted((one.started_ms, one.ended_ms) for one in segments if one.camera == RECORDERS[recorder])
 
 
-def holes(entries: list[Entry]) -> list[Hole]:
-    """What is not recorded between the first picture and the exam's end."""
-    spans, end = covered(entries), end_ms(entries)
+def holes(entries: list[Entry], recorder: Part = Part.CAPTURE) -> list[Hole]:
+    """What that recorder did not record between its first picture and the exam's end."""
+    spans, end = covered(entries, recorder), end_ms(entries)
     if not spans:
-        return [Hole(0, end)]
+        return [Hole(0, end, recorder)]
     found, reached_ms = [], spans[0][0]
     for started_ms, ended_ms in (*spans, (end, end)):
         if min(started_ms, end) - reached_ms > JITTER_MS:
-            found.append(Hole(reached_ms, min(started_ms, end)))
+            found.append(Hole(reached_ms, min(started_ms, end), recorder))
         reached_ms = max(reached_ms, ended_ms)
     return found
 
 
 def maker_of(hole: Hole, kills: list[Kill], zero: int) -> Kill | None:
-    """The kill that made a hole: the recorder's where one fits, else any."""
+    """The kill that made a hole: one of its own recorder where that fits, else any but the other recorder's."""
     from_ms, to_ms = zero + hole.from_ms - BEFORE_MS, zero + hole.to_ms
     near = [kill for kill in kills if max(from_ms, to_ms - AFTER_MS) <= kill.mono_ms <= to_ms]
-    recorders = [kill for kill in near if kill.part is Part.CAPTURE]
-    return next(iter(recorders or near), None)
+    own = [kill for kill in near if kill.part is hole.recorder]
+    return next(iter(own or (kill for kill in near if kill.part not in RECORDERS)), None)
 
 
 def untold(hole: Hole, entries: Iterable[Entry]) -> bool:
     """Whether a hole is long enough to be told of, and no entry does."""
-    gaps = [entry.fact for entry in entries if isinstance(entry.fact, f.Gap)]
+    others = RECORDERS.keys() - {hole.recorder}
+    gaps = [entry.fact for entry in entries if isinstance(entry.fact, f.Gap) and entry.fact.part not in others]
     told = any(gap.from_ms < hole.to_ms and gap.to_ms > hole.from_ms for gap in gaps)
     return hole.to_ms - hole.from_ms > SILENT_MS and not told
 

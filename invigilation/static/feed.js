@@ -44,8 +44,13 @@ function tagsOf(alert) {
   return tags;
 }
 
+function lastedOf(alert) {
+  if (alert.ended_utc_ms !== null) return Math.max(0, alert.ended_utc_ms - alert.raised_utc_ms) / 1000;
+  return alert.end_s === null || alert.start_s === null ? null : Math.max(0, alert.end_s - alert.start_s);
+}
+
 function timesOf(alert) {
-  const lasted = alert.end_s === null || alert.start_s === null ? null : Math.max(0, alert.end_s - alert.start_s);
+  const lasted = lastedOf(alert);
   const span = lasted === null ? "" : ` · lasted ${lasted.toFixed(1)} s`;
   const score = alert.peak_score === null ? "" : ` · score ${alert.peak_score.toFixed(2)}`;
   return `${alert.desk} · ${timeOf(alert.raised_utc_ms)}${span}${score}`;
@@ -132,8 +137,8 @@ export function takeAlert(alert) {
 }
 
 export function endAlert(ended) {
-  const { end_s, peak_score, thumbnail } = ended;
-  change(ended, { end_s, peak_score, ...(thumbnail ? { thumbnail } : {}) });
+  const { end_s, peak_score, ended_utc_ms, thumbnail } = ended;
+  change(ended, { end_s, peak_score, ended_utc_ms, ...(thumbnail ? { thumbnail } : {}) });
   const entry = shown.get(keyOf(ended));
   if (entry && thumbnail) showPictures(entry.item.querySelector(".alert-picture"), entry.alert);
 }

@@ -130,6 +130,7 @@ const KEYS = {
   ArrowRight: () => step(5),
   n: () => goToFlag(1),
   p: () => goToFlag(-1),
+  c: () => nextCamera(),
   "<": () => changeSpeed(-1),
   ">": () => changeSpeed(1),
   " ": () => (video.paused ? video.play() : video.pause()),
@@ -157,22 +158,35 @@ function sayWhatIsFlagged() {
   });
 }
 
-function setAround(event) {
-  for (const link of document.querySelectorAll("[data-clip]")) {
-    const address = new URL(link.href);
-    address.searchParams.set("before", event.target.value);
-    address.searchParams.set("after", event.target.value);
-    link.href = address;
-  }
+function setInAddress(link, values) {
+  const address = new URL(link.href);
+  for (const [name, value] of Object.entries(values)) address.searchParams.set(name, value);
+  link.href = address;
 }
 
-// The same moment as another camera saw it.
-function changeCamera(event) {
-  const { src, about, captions } = event.target.selectedOptions[0].dataset;
+function setAround(event) {
+  const seconds = event.target.value;
+  for (const link of document.querySelectorAll("[data-clip]")) setInAddress(link, { before: seconds, after: seconds });
+}
+
+// The same moment as another camera saw it; clips that are saved from now on are that camera's too.
+function changeCamera() {
+  const chosen = document.getElementById("camera").selectedOptions[0];
+  const { src, about, captions, name } = chosen.dataset;
   const { currentTime, paused, playbackRate } = video;
   video.dataset.about = about;
+  video.setAttribute("aria-label", `Recording of this session, camera ${name}`);
   document.getElementById("captions").src = captions;
+  document.getElementById("playing").textContent = `Camera ${name}`;
+  for (const link of document.querySelectorAll("[data-clip]")) setInAddress(link, { camera: name });
   show(src, currentTime, playbackRate, !paused);
+}
+
+function nextCamera() {
+  const choice = document.getElementById("camera");
+  if (!choice) return;
+  choice.selectedIndex = (choice.selectedIndex + 1) % choice.length;
+  changeCamera();
 }
 
 function startPlayer(length) {

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from bench import custody, face_path, flips, ledger, places, playback, recording, vision
+from bench import custody, face_path, flips, ledger, outbox, places, playback, recording, vision
 from bench.figures import NAMES
 from bench.turns import Turns, in_turn
 
@@ -19,6 +19,10 @@ SMALLEST = {
     "ledger": (
         lambda: ledger.figures(minutes=1, rounds=2),
         {"entries", "append_per_s", "verify_per_s", "append_over_bare", "verify_over_bare"},
+    ),
+    "outbox": (
+        lambda: outbox.figures(sessions=3, lines=20, rounds=2),
+        {"sessions", "lines", "asked_ms", "looked_through_ms", "asked_over_looked_through"},
     ),
     "custody": (
         lambda: custody.figures(answers=3, rounds=2),

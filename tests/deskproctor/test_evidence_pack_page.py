@@ -103,7 +103,8 @@ def test_every_name_that_a_pack_can_have_stands_on_the_page():
         pack.LEDGER,
         pack.RIVALS,
         pack.REVIEW,
-        pack.FILM,
+        pack.film_name(0),
+        pack.film_name(1),
         pack.AUTHORITY,
     )
     for name in names:

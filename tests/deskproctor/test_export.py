@@ -7,9 +7,11 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import av
+import msgspec
 import numpy as np
 import pytest
 
+from bench import evidence as evidence_bench
 from bench.evidence import keep
 from deskproctor import blur
 from deskproctor.archive import TooLarge
@@ -94,6 +96,30 @@ def test_a_blurred_pack_holds_derived_recordings_with_the_originals_hash_on_reco
         (tmp_path / "first.mp4").write_bytes(pack.read(first))
     with av.open(str(tmp_path / "first.mp4")) as shown:
         assert sum(1 for _ in shown.decode(video=0)) == 30
+
+
+def test_where_the_candidate_sat_is_followed_for_each_camera_by_itself(tmp_path, monkeypatch):
+    followed = []
+
+    class Following:
+        def __init__(self, facts):
+            self.seen = []
+            followed.append(self.seen)
+
+        def video(self, data):
+            self.seen.append(data)
+            return data
+
+    segment = evidence_bench.segment
+    by_turns = {0: "side", 1: "front"}
+    monkeypatch.setattr(
+        evidence_bench, "segment", lambda n, data: msgspec.structs.replace(segment(n, data), camera=by_turns[n % 2])
+    )
+    monkeypatch.setattr("deskproctor.export.Blur", Following)
+    videos = [bytes([number]) * 100 for number in range(4)]
+    kept = keep(tmp_path, videos)
+    export(kept.session, kept.server, tmp_path / "pack.zip", Wishes(blur_others=True))
+    assert followed == [[videos[0], videos[2]], [videos[1], videos[3]]]
 
 
 def test_what_cannot_be_decoded_is_left_out_rather_than_shown_unblurred(evidence, tmp_path):

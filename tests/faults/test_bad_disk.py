@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from appliance.custody.disk import RESERVE, Trouble
+from appliance.custody.disk import RESERVE
+from appliance.kiosk_ui import words
 from bench.faults import disk
 from bench.faults.lab import lab
 from bench.faults.tally import answers_lost, segments_lost, stored_hashes
@@ -20,10 +21,13 @@ from bench.faults.typist import begin_exam
 from bench.faults.waiting import wait_until
 from deskproctor.site import DESK, PARTS, STANDBY
 from proctoring import fact as f
-from proctoring.fact import Part
+from proctoring.fact import DiskTrouble, Part
 from proctoring.session import State
 
 pytestmark = [pytest.mark.journey, pytest.mark.timeout(300)]
+
+SOON_S = 10
+"""Within so long after the candidate's screen the console is to say it too."""
 
 SPARE = 24 * 2**20
 """Bytes left free on a disk that is nearly full: less than is kept for answers."""
@@ -66,10 +70,12 @@ def switch(tmp_path):
 
 
 class Exam:
-    """An exam under way at a real desk, and what its screen and its ledger say."""
+    """An exam under way at a real desk, and what its screen, its ledger and the room's console say."""
 
     def __init__(self, bench, typist):
         self.bench = bench
+        self.console = requests.Session()
+        assert self.console.get(bench.site.sign_in_url("console"), timeout=10).ok
         self.typist = typist
         self.session = str(bench.view().session)
         self.data_dir = bench.site.desk.data_dir
@@ -79,7 +85,20 @@ class Exam:
         return requests.get(f"{self.bench.site.kiosk_url}state.json", timeout=10).json()
 
     def says(self, trouble):
-        return lambda: self.screen().get("trouble") == trouble
+        """Whether the candidate's screen says that the disk is in this trouble, or in none."""
+        return lambda: self.screen().get("trouble") == words.disk(trouble)
+
+    def alerts(self, trouble):
+        """The console's alerts of this trouble: whether each is over. It hears of the desk by the broker alone."""
+        shown = self.console.get(f"{self.bench.site.console_url}/alerts.json", timeout=10).json()["alerts"]
+        kind = f"disk_{trouble}"
+        return [alert["ended_utc_ms"] is not None for alert in reversed(shown) if alert["kind"] == kind]
+
+    def console_hears_of(self, trouble):
+        wait_until(lambda: False in self.alerts(trouble), f"the console to hear of it: {trouble}", SOON_S)
+
+    def console_hears_that_it_is_over(self):
+        wait_until(lambda: all(over for one in DiskTrouble for over in self.alerts(one)), "the alerts to end", SOON_S)
 
     def goes_on(self, more=10):
         """Waits until more answers are called saved."""
@@ -155,20 +174,23 @@ def test_on_a_disk_that_runs_full_answers_go_before_recordings_and_later_all_is_
         def fills_up():
             """What was reserved for the recording gives way to answers first; somebody takes that too."""
             fill(ballast, leave=SPARE)
-            return exam.says(Trouble.FULL)()
+            return exam.says(DiskTrouble.FULL)()
 
         wait_until(fills_up, "the screen to say that the disk is nearly full")
+        exam.console_hears_of(DiskTrouble.FULL)
         kept = exam.stored()
         exam.goes_on()
         wait_until(lambda: exam.waiting() >= 2, "recordings to wait in memory")
         assert exam.stored() == kept
         assert any("nearly full" in gap.reason for gap in exam.gaps())
         fill_up(ballast)
-        wait_until(exam.says(Trouble.FAILS), "the screen to say that nothing is taken any more")
+        wait_until(exam.says(DiskTrouble.FAILS), "the screen to say that nothing is taken any more")
+        exam.console_hears_of(DiskTrouble.FAILS)
         exam.stands_still()
         ballast.unlink()
         exam.goes_on()
-        wait_until(exam.says(""), "the screen to say no more")
+        wait_until(exam.says(None), "the screen to say no more")
+        exam.console_hears_that_it_is_over()
         wait_until(exam.tells("took nothing (database or disk is full)"), "the ledger to tell of the full disk")
         wait_until(exam.tells("was nearly full. Recordings waited"), "the ledger to tell of the wait")
         wait_until(lambda: exam.stored() >= kept + 2, "the recordings that waited")
@@ -179,12 +201,14 @@ def test_a_disk_that_fails_for_a_while_is_told_of_and_loses_nothing_that_was_cal
     with sitting(tmp_path) as exam:
         exam.goes_on()
         switch.touch()
-        wait_until(exam.says(Trouble.FAILS), "the screen to say that nothing is taken")
+        wait_until(exam.says(DiskTrouble.FAILS), "the screen to say that nothing is taken")
+        exam.console_hears_of(DiskTrouble.FAILS)
         exam.stands_still()
         wait_until(lambda: exam.waiting() >= 1, "recordings to wait in memory")
         switch.unlink()
         exam.goes_on()
-        wait_until(exam.says(""), "the screen to say no more")
+        wait_until(exam.says(None), "the screen to say no more")
+        exam.console_hears_that_it_is_over()
         wait_until(exam.tells("took nothing (disk I/O error)"), "the ledger to tell of it")
         exam.finish()
 
@@ -193,7 +217,8 @@ def test_a_disk_that_turned_read_only_takes_nothing_and_after_a_restart_the_exam
     with sitting(tmp_path) as exam:
         exam.goes_on()
         small_disk.remount("abort")
-        wait_until(exam.says(Trouble.FAILS), "the screen to say that nothing is taken")
+        wait_until(exam.says(DiskTrouble.FAILS), "the screen to say that nothing is taken")
+        exam.console_hears_of(DiskTrouble.FAILS)
         exam.stands_still()
         site = exam.bench.site
         site.supervisor.drop([*PARTS, STANDBY])
@@ -202,5 +227,6 @@ def test_a_disk_that_turned_read_only_takes_nothing_and_after_a_restart_the_exam
         site.start_desk()
         exam.goes_on()
         assert exam.screen()["trouble"] == ""
+        exam.console_hears_that_it_is_over()
         wait_until(lambda: any("started again" in gap.reason for gap in exam.gaps()), "the ledger to tell of it")
         exam.finish()

@@ -9,7 +9,6 @@ import pytest
 from bench.faults import disk, tally
 from bench.faults.tally import Hole, Kill
 from bench.faults.typist import Saved
-from deskproctor.site import PARTS
 from proctoring import fact as f
 from proctoring.fact import Part
 from proctoring.ledger import Entry
@@ -40,13 +39,15 @@ def bench_faults(*arguments):
 @pytest.mark.journey
 @pytest.mark.timeout(400)
 def test_killing_each_process_of_the_desk_loses_nothing_that_was_acknowledged():
-    ran = bench_faults("--kills", "6", "--power-cuts", "0", "--seed", "11")
+    ran = bench_faults("--kills", "7", "--power-cuts", "0", "--seed", "11")
     assert ran.returncode == 0, ran.stderr
     figures = json.loads(ran.stdout)
     assert {name: figures[name] for name in NOTHING} == NOTHING
-    assert figures["during_kills"]["killed"] == {str(part): 1 for part in PARTS}
+    assert figures["during_kills"]["killed"] == {str(part): 1 for part in Part}
     assert figures["answers_saved"] > 0 < figures["segments"]
-    assert figures["video_lost_s"]["n"] == 1
+    assert figures["video_lost_s"]["n"] == 2, "one for each camera's recorder"
+    by_process = figures["during_kills"]["video_lost_s_by_process"]
+    assert {part: spread["n"] for part, spread in by_process.items()} == {"capture": 1, "capture_second": 1}
 
 
 @pytest.mark.journey
@@ -76,9 +77,9 @@ def ledger_of(*facts):
     ]
 
 
-def stored(number, started_ms, ended_ms, frames=30):
+def stored(number, started_ms, ended_ms, frames=30, camera="front"):
     segment = Segment(
-        camera="front",
+        camera=camera,
         number=number,
         started_ms=started_ms,
         ended_ms=ended_ms,
@@ -123,6 +124,31 @@ def test_a_hole_is_put_down_to_the_recorders_kill_before_any_other():
     assert tally.maker_of(hole, [sync, capture], zero) == capture
     assert tally.maker_of(hole, [sync], zero) == sync
     assert tally.maker_of(hole, [Kill(Part.CAPTURE, 2000), Kill(Part.CAPTURE, 3700)], zero) is None
+
+
+def test_each_cameras_recording_has_its_own_holes_and_makers():
+    side = [stored(1, 100, 2000, camera="side"), stored(2, 2600, 4600, camera="side")]
+    entries = ledger_of(stored(1, 100, 2300), *side, stored(2, 2300, 4600), end(4600))
+    assert tally.holes(entries) == []
+    (hole,) = tally.holes(entries, Part.CAPTURE_SECOND)
+    assert hole == Hole(2000, 2600, Part.CAPTURE_SECOND)
+    first, second, sync = (Kill(part, 3050) for part in (Part.CAPTURE, Part.CAPTURE_SECOND, Part.SYNC))
+    assert tally.maker_of(hole, [first, sync, second], 1000) == second
+    assert tally.maker_of(hole, [first, sync], 1000) == sync
+    assert tally.maker_of(hole, [first], 1000) is None, "the end of one recorder explains nothing of the other"
+
+
+def test_a_hole_in_one_recording_is_not_told_by_a_gap_of_the_other():
+    hole = Hole(2000, 3500, Part.CAPTURE_SECOND)
+    gaps = {
+        part: ledger_of((5000, f.Gap(part=part, from_ms=1900, to_ms=2500, reason="It stopped.")))
+        for part in (Part.CAPTURE, Part.CAPTURE_SECOND, Part.CUSTODY)
+    }
+    assert {part: tally.untold(hole, entries) for part, entries in gaps.items()} == {
+        Part.CAPTURE: True,
+        Part.CAPTURE_SECOND: False,
+        Part.CUSTODY: False,
+    }
 
 
 def test_a_long_hole_needs_an_entry_that_tells_of_it():

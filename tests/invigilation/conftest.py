@@ -17,7 +17,7 @@ from invigilation.settings import Settings
 from messaging.rights import CONSOLE_RIGHTS, desk_rights
 from messaging.simulated import SimulatedBroker
 from proctoring import wire
-from proctoring.fact import Fact, FlagEnded, FlagRaised, Moved, SessionOpened
+from proctoring.fact import DiskTrouble, Fact, FlagEnded, FlagRaised, Moved, SessionOpened
 from proctoring.flag import TECHNICAL, Flag, FlagKind, Why
 from proctoring.ledger import Line, Stamp, append, start
 from proctoring.policy import Mode
@@ -101,7 +101,12 @@ class DeskVoice:
         return FlagEnded(flag=self.flag(kind, label, ended=True))
 
     def presence(
-        self, online: bool = True, run: int = 1, seated: bool = True, state: State | None = None
+        self,
+        online: bool = True,
+        run: int = 1,
+        seated: bool = True,
+        state: State | None = None,
+        disk: DiskTrouble | None = None,
     ) -> wire.Presence:
         return wire.Presence(
             desk=self.name,
@@ -111,6 +116,7 @@ class DeskVoice:
             state=state,
             session=self.session if seated else None,
             candidate="Ada Example" if seated else None,
+            disk=disk,
         )
 
 

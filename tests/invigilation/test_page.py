@@ -5,7 +5,7 @@ from playwright.sync_api import expect, sync_playwright
 
 from invigilation.events import Stream
 from proctoring.check_in import Photo, PhotoQuality
-from proctoring.fact import CallPressed, CheckInPhoto
+from proctoring.fact import CallPressed, CheckInPhoto, DiskTrouble
 from proctoring.flag import FlagKind
 from proctoring.session import Move, State
 from proctoring.wire import OrderOutcome
@@ -85,6 +85,21 @@ def test_technical_alerts_are_set_apart_and_can_be_filtered(site, page, desk):
     page.get_by_role("radio", name="Technical").check()
     expect(dark).to_be_visible()
     expect(page.locator("#alerts .alert", has_text="More than one face")).to_be_hidden()
+
+
+def test_a_disk_that_takes_nothing_is_shown_and_spoken_and_how_long_it_lasted(site, page, desk):
+    site.tell(desk.presence(disk=DiskTrouble.FAILS))
+    alert = page.locator("#alerts .alert", has_text="The desk's disk takes nothing")
+    expect(alert).to_contain_text("Technical, not a violation", timeout=ALERT_MS)
+    expect(alert).not_to_contain_text("lasted")
+    expect(page.locator("#said")).to_contain_text("The desk's disk takes nothing")
+    expect(card(page)).to_contain_text("Technical trouble")
+    site.clock.pass_ms(12_300)
+    site.tell(desk.presence())
+    expect(alert).to_contain_text("lasted 12.3 s", timeout=ALERT_MS)
+    page.reload()
+    expect(alert).to_contain_text("lasted 12.3 s")
+    assert page.complaints == []
 
 
 def test_what_was_history_when_it_came_is_marked_and_not_spoken(site, page, desk):

@@ -9,6 +9,7 @@ from proctoring.fact import (
     AnalysisReduced,
     CallPressed,
     CameraEnded,
+    DiskTrouble,
     Extended,
     FlagEnded,
     FlagRaised,
@@ -251,17 +252,91 @@ def test_trouble_with_the_equipment_is_a_technical_alert(watching, desk, trouble
 
 
 @pytest.mark.parametrize(
+    ("trouble", "words"),
+    [
+        (PartAbsent(part=Part.CAPTURE_SECOND, since_ms=1000), "The desk's second camera's recording does not answer"),
+        (
+            Gap(part=Part.CAPTURE_SECOND, from_ms=1000, to_ms=2000, reason="unplugged"),
+            "Something is missing from the second camera's recording: unplugged",
+        ),
+        (
+            CameraEnded(reason="unplugged", part=Part.CAPTURE_SECOND),
+            "The second camera gives no more pictures: unplugged",
+        ),
+    ],
+)
+def test_trouble_with_the_second_camera_is_told_as_such(watching, desk, trouble, words):
+    watching.take(desk.presence(), desk.facts(*desk.running(), trouble))
+    (alert,) = watching.told("alert")
+    assert (alert.technical, alert.words) == (True, words)
+
+
+@pytest.mark.parametrize(
     "told_elsewhere",
     [
         PartAbsent(part=Part.EDGE_AI, since_ms=1000),
         AnalysisReduced(at_ms=1000, level=2, was=1, left_out=tuple(Reduction)[:2], reason="The machine was busy."),
         AnalysisReduced(at_ms=1000, level=0, was=1, left_out=(), reason="There was time to spare again."),
         AnalysisReduced(at_ms=1000, level=0, was=0, left_out=(), reason="So it was when the detectors began."),
+        Gap(part=Part.CUSTODY, from_ms=0, to_ms=9000, reason="The disk took nothing.", disk=DiskTrouble.FAILS),
     ],
 )
 def test_what_another_alert_tells_of_or_is_over_is_no_alert_of_its_own(watching, desk, told_elsewhere):
     watching.take(desk.presence(), desk.facts(*desk.running(), told_elsewhere))
     assert watching.told("alert") == []
+
+
+def disk_alerts(watching):
+    return [
+        (alert.kind, alert.session, alert.ended_utc_ms is not None)
+        for alert in reversed(watching.room.alerts())
+        if alert.kind.startswith("disk_")
+    ]
+
+
+def test_a_disk_that_takes_nothing_is_one_technical_alert_until_the_desk_says_no_more(watching, desk):
+    watching.take(desk.presence(), desk.facts(*desk.running()))
+    watching.clock.pass_ms(5_000)
+    watching.take(desk.presence(disk=DiskTrouble.FAILS), desk.presence(disk=DiskTrouble.FAILS))
+    (alert,) = watching.told("alert")
+    assert (alert.technical, alert.earlier, alert.raised_utc_ms) == (True, False, watching.clock.now().utc_ms)
+    assert "takes nothing" in alert.words
+    assert watching.card().lamp is Lamp.TECHNICAL
+    watching.clock.pass_ms(20_000)
+    watching.take(desk.presence())
+    (ended,) = watching.told("alert_ended")
+    assert (ended.id, ended.ended_utc_ms - alert.raised_utc_ms) == (alert.id, 20_000)
+    assert disk_alerts(watching) == [("disk_fails", "s-1", True)]
+
+
+def test_a_desk_that_cannot_be_heard_says_nothing_about_its_disk(watching, desk):
+    watching.take(desk.presence(disk=DiskTrouble.FAILS), desk.presence(online=False))
+    assert watching.told("alert_ended") == []
+    watching.take(desk.presence(run=2, disk=DiskTrouble.FAILS))
+    assert disk_alerts(watching) == [("disk_fails", "s-1", False)]
+
+
+def test_a_disk_that_is_first_full_and_then_takes_nothing_is_told_as_each(watching, desk):
+    for disk in (DiskTrouble.FULL, DiskTrouble.FAILS, DiskTrouble.FULL, None):
+        watching.take(desk.presence(disk=disk))
+        watching.clock.pass_ms(1_000)
+    assert disk_alerts(watching) == [(kind, "s-1", True) for kind in ("disk_full", "disk_fails", "disk_full")]
+
+
+def test_a_free_desk_s_bad_disk_is_told_and_told_again_for_who_sits_down(watching, desk):
+    watching.take(desk.presence(seated=False, disk=DiskTrouble.FULL))
+    assert watching.card().lamp is Lamp.TECHNICAL
+    watching.clock.pass_ms(1_000)
+    watching.take(desk.presence(disk=DiskTrouble.FULL))
+    assert disk_alerts(watching) == [("disk_full", "", True), ("disk_full", "s-1", False)]
+    assert watching.card().lamp is Lamp.TECHNICAL
+
+
+def test_a_disk_alert_that_was_seen_calms_the_lamp(watching, desk):
+    watching.take(desk.presence(disk=DiskTrouble.FAILS))
+    (alert,) = watching.told("alert")
+    watching.room.see_alert("desk-1", "s-1", alert.id, watching.clock.now())
+    assert watching.card().lamp is Lamp.CALM
 
 
 def test_detectors_that_do_not_work_are_one_technical_alert_until_they_are_back(watching, desk):

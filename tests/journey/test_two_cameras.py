@@ -5,6 +5,7 @@ import json
 import random
 import subprocess
 import sys
+import zipfile
 from fractions import Fraction
 
 import av
@@ -91,6 +92,45 @@ def test_what_two_cameras_film_arrives_plays_and_is_proved(tmp_path):
     for part in ("desk-1", "review-server"):
         assert json.loads(run("fsck", folder / part, "--json"))["status"] == "clean"
     run("export", session, "--data", folder / "review-server", "-o", pack, "--film")
+    with zipfile.ZipFile(pack) as packed:
+        shown = [colour_of(packed.read(name)) for name in ("recording.mp4", "recording-2.mp4")]
+    assert (shown[0][0] > 2 * shown[0][2], shown[1][2] > 2 * shown[1][0]) == (True, True), shown
     verdict = json.loads(run("verify", pack, "--trust", folder / "authority" / "ca.crt", "--json"))
     assert (verdict["status"], verdict["sealed"]) == ("passes", True)
     assert (verdict["recordings"]["video"], verdict["recordings"]["absent"]) == (len(segments), 0)
+
+
+@pytest.mark.media
+def test_the_demo_plays_two_videos_and_flags_nothing_that_the_second_shows_alone(media):
+    """People come and go in the second one. test_demo.py shows that the first one's phone is found."""
+    first, second = media / "clips" / "a2_desk_phone_brief.mp4", media / "clips" / "a6_person_in_out_backview.mp4"
+    summary = json.loads(run("demo", "--video", first, "--second-video", second, "--auto", "--json"))
+    segments = summary["segments"]
+    assert (summary["state"], summary["ledger_verified"], segments["hashes_equal"]) == ("complete", True, True)
+    assert set(segments["cameras"]) == {"front", "side"}
+    assert sum(segments["cameras"].values()) == segments["desk"] == segments["server"] == segments["opened"]
+    assert {(flag["kind"], flag["label"]) for flag in summary["flags"]} <= {("prohibited_object", "cell phone")}
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a video at all" * 100], ids=["missing", "empty", "undecodable"])
+def test_a_second_video_that_cannot_be_played_is_a_clear_sentence_and_nothing_starts(tmp_path, content):
+    path = tmp_path / "side.mp4"
+    if content is not None:
+        path.write_bytes(content)
+    front = clip(tmp_path / "front.mp4", RED)
+    command = [
+        sys.executable,
+        "-m",
+        "deskproctor",
+        "demo",
+        "--video",
+        front,
+        "--second-video",
+        path,
+        "--auto",
+        "--json",
+    ]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1
+    assert "side.mp4" in done.stderr

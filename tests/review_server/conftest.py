@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import av
+import msgspec
 import numpy as np
 import pytest
 
@@ -24,6 +25,7 @@ from proctoring.fact import (
     Gap,
     Moved,
     Part,
+    PartAbsent,
     Sealed,
     SegmentStored,
     SessionOpened,
@@ -209,6 +211,28 @@ def a_whole_session(folder: Path, desk: Desk | None = None) -> tuple[Desk, list[
     return desk, pieces
 
 
+def a_session_of_two_cameras(folder: Path, name: str = "session-1") -> tuple[Desk, list[bytes]]:
+    """Six seconds by two cameras with a flag; the second one's first segment came first, its second one never."""
+    desk, flag = Desk(session=name), a_flag(FlagKind.SEVERAL_FACES, 3000, 4000)
+    front = [video(folder / f"front-{n}.mp4", shade=n) for n in range(3)]
+    side = [video(folder / f"side-{n}.mp4", shade=3 + n, size=(160, 90)) for n in range(2)]
+    desk.write(msgspec.structs.replace(opened("Two Cameras"), second_camera="side"))
+    desk.write(Moved(move=Move.START, state=State.RUNNING, by="candidate"), 0)
+    desk.write(of_the_side(segment(side[0], 1, 0)), 2000)
+    for number, data in enumerate(front):
+        desk.write(segment(data, number + 1, 2000 * number), 2000 * number + 2000)
+    desk.write(PartAbsent(part=Part.CAPTURE_SECOND, since_ms=2000), 5000)
+    desk.write(Gap(part=Part.CAPTURE_SECOND, from_ms=2000, to_ms=4000, reason="the camera is unplugged"), 4000)
+    desk.write(of_the_side(segment(side[1], 2, 4000)), 6000)
+    desk.write(FlagRaised(flag=flag, thumbnail=jpeg()), 3300)
+    desk.write(FlagEnded(flag=flag), 4000)
+    return desk, [*front, *side]
+
+
+def of_the_side(stored: SegmentStored) -> SegmentStored:
+    return SegmentStored(segment=msgspec.structs.replace(stored.segment, camera="side"))
+
+
 class Server(SimpleNamespace):
     """Everything that __main__ wires, with a simulated broker and clock."""
 
@@ -307,6 +331,7 @@ def bench() -> SimpleNamespace:
         jpeg=jpeg,
         pictures_of=pictures_of,
         whole=a_whole_session,
+        two_cameras=a_session_of_two_cameras,
         TOKEN=TOKEN,
         KEY=KEY,
         PATIENCE=PATIENCE,

@@ -138,6 +138,38 @@ def test_a_flag_is_saved_as_a_clip_with_a_name_that_says_what_it_is(page):
     assert b"moov" in waiting.value.path().read_bytes()
 
 
+def test_a_moment_is_watched_by_both_cameras_with_the_keyboard_alone(page, site, bench, tmp_path):
+    desk, pieces = bench.two_cameras(tmp_path, "session-4")
+    for data in pieces:
+        site.put(data)
+    site.ingest.take(desk.facts())
+    page.reload()
+    page.get_by_role("link", name="Two Cameras").click()
+    until(page, "video.readyState >= 2 && video.videoWidth == 320")
+    page.get_by_role("button", name="Play this moment of More than one face").click()
+    plays_beyond(page, 1.1)
+    page.locator("video").evaluate("video => video.pause()")
+    at_s = page.locator("video").evaluate("video => video.currentTime")
+    page.locator("video").focus()
+    page.keyboard.press("c")
+    until(page, f"video.videoWidth == 160 && Math.abs(video.currentTime - {at_s}) < 0.01 && video.paused")
+    assert page.locator("#playing").inner_text() == "Camera side"
+    assert page.locator("video").get_attribute("aria-label") == "Recording of this session, camera side"
+    page.get_by_label("Camera", exact=True).focus()
+    picture(page, "second-camera", full=True)
+    page.locator("video").evaluate("video => { video.currentTime = 3.5; }")
+    page.get_by_text("Now: No recording: the camera is unplugged. The picture stands still.").wait_for()
+    page.get_by_role("button", name="Play this moment of More than one face").click()
+    plays_beyond(page, 1.1)
+    assert page.locator("video").evaluate("video => video.videoWidth") == 160, "it stays with the chosen camera"
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Save as a clip More than one face").click()
+    assert waiting.value.suggested_filename == "session-4_side_several_faces_0h00m03s.mp4"
+    page.get_by_label("Camera", exact=True).select_option("front")
+    until(page, "video.videoWidth == 320")
+    page.get_by_text("Now: More than one face (flagged)", exact=True).wait_for()
+
+
 def test_a_decision_is_written_saved_and_shown(page):
     open_session(page)
     page.get_by_label("Second look").check()

@@ -112,9 +112,14 @@ def test_a_file_that_is_no_key_is_named(tmp_path):
 
 def test_half_a_key_that_a_crash_left_is_no_key(tmp_path):
     keyring = ring(tmp_path)
-    (tmp_path / "keys" / "0002.part").write_text("# created")
+    half = tmp_path / "keys" / "0002.key.part"
+    half.write_text("# created")
+    half.chmod(0o644)
     assert [key.number for key in keyring.listed()] == [1]
-    assert keyring.rotate(AT).number == 2
+    made = keyring.rotate(AT)
+    assert made.number == 2
+    assert made.path.stat().st_mode & 0o777 == 0o600
+    assert not half.exists()
 
 
 def test_the_number_of_a_retired_key_is_not_given_again(tmp_path):

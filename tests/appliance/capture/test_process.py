@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from appliance.capture.standby import LOCK
+from appliance.capture.standby import lock_of
 from appliance.runtime.clock import SystemClock
 from appliance.runtime.frames import FrameListener
 from appliance.runtime.memory import is_memory
@@ -186,7 +186,7 @@ def test_a_desk_without_a_microphone_records_all_the_same_and_says_so(
 
 def films(desk: Desk, process: subprocess.Popen[str]) -> bool:
     """Whether it is this one's turn."""
-    lock = desk.run_dir / LOCK
+    lock = lock_of(desk, Part.CAPTURE)
     return lock.exists() and lock.read_text() == str(process.pid)
 
 
@@ -314,6 +314,7 @@ camera = "side"
 
 def test_two_cameras_are_filmed_side_by_side_each_by_its_own_process(desk: Desk, custody: TestCustody, start) -> None:
     custody.show(policy=Policy(recording=msgspec.structs.replace(LONG, microphone=True)), segment_numbers={"side": 7})
+    custody.show(cameras=2)
     first, second = start(TWO), start(TWO, "--camera", "second")
     custody.begin()
     wait_until(lambda: pictures_in(desk.incoming()) >= 10 and len(list(desk.incoming().glob("*.part"))) == 2)
@@ -332,6 +333,7 @@ def test_two_cameras_are_filmed_side_by_side_each_by_its_own_process(desk: Desk,
 def test_the_second_camera_goes_on_where_the_first_one_dies_and_its_own_other_takes_over(
     desk: Desk, custody: TestCustody, start
 ) -> None:
+    custody.show(cameras=2)
     dies, films_on = start(TWO, "--camera", "second"), start(TWO)
     lock = desk.run_dir / "capture_second.lock"
     wait_until(lambda: lock.exists() and lock.read_text() == str(dies.pid))
@@ -345,12 +347,35 @@ def test_the_second_camera_goes_on_where_the_first_one_dies_and_its_own_other_ta
     assert custody.asked_for(StoreSegment)[0].segment.ended_by is EndedBy.CRASH
 
 
+def test_a_second_camera_that_is_not_plugged_in_is_looked_for_and_told_of_while_the_first_one_films(
+    desk: Desk, custody: TestCustody, start
+) -> None:
+    custody.show(cameras=2)
+    table = 'source = "simulated"\n[second_camera]\nsource = "usb"\ndevice = "/dev/nothing-here"\ncamera = "side"'
+    films_on, looks = start(table), start(table, "--camera", "second")
+    wait_until(lambda: len(custody.asked_for(Hello)) == 2)
+    custody.begin()
+    wait_until(lambda: films(desk, films_on) and custody.asked_for(wire.ReportCameraEnd))
+    (told,) = custody.asked_for(wire.ReportCameraEnd)
+    assert told.part is Part.CAPTURE_SECOND
+    assert "/dev/nothing-here" in told.reason
+    assert looks.poll() is None
+    custody.show(state=State.SUBMITTED)
+    wait_until(lambda: len(custody.asked_for(Drained)) == 2)
+    (gap,) = custody.asked_for(wire.ReportGap)
+    assert (gap.part, gap.reason) == (Part.CAPTURE_SECOND, told.reason)
+    assert gap.from_ms < 1000 < gap.to_ms
+
+
 @pytest.mark.parametrize(
     ("capture", "sentence"),
     [
         ('source = "simulated"', "has no table [second_camera]"),
         (TWO.replace('"side"', '"front"'), "both cameras have the name 'front'"),
         (TWO + 'microphone = "alsa"', "[second_camera] records no sound"),
+        (TWO.replace('"simulated"', '"usb"'), "both cameras are the device 0"),
+        (TWO.replace('"simulated"', '"usb"') + 'device = "/dev/video0"', "both cameras are the device '/dev/video0'"),
+        (TWO.replace('"side"', '""'), "names a camera ''"),
     ],
 )
 def test_a_second_camera_that_cannot_work_says_why(start, capture: str, sentence: str) -> None:

@@ -36,13 +36,13 @@ class Pane:
 class Desk:
     """The whole process but its thread, step by step on a simulated clock."""
 
-    def __init__(self, source, incoming, clock, settings, ear=None) -> None:
+    def __init__(self, source, incoming, clock, settings, ear=None, part=Part.CAPTURE) -> None:
         self.clock = clock
         self.incoming = incoming
         self.custody = SimulatedCustody()
         self.custody.answers[StoreSegment] = self._take
         self.pane = Pane()
-        hand_over = HandOver(self.custody, incoming, "front", clock)
+        hand_over = HandOver(self.custody, incoming, "front" if part is Part.CAPTURE else "side", clock, part)
         source.open()
         tapes = Tapes(incoming, hand_over.report)
         self.filming = Filming(source, self.pane, tapes, hand_over.report, clock, 10, ear or NO_EAR)
@@ -94,6 +94,21 @@ def test_before_the_exam_pictures_are_offered_and_nothing_is_recorded(desk: Desk
     assert 28 <= len(desk.pane.frames) <= 31
     assert (desk.pane.frames[0].head.width, desk.pane.frames[0].head.height) == (160, 90)
     assert desk.stored == desk.incoming.parts() == []
+
+
+@pytest.mark.parametrize("cameras", [1, 2])
+def test_a_second_camera_films_no_session_whose_candidate_was_told_of_one(
+    incoming, clock, settings, cameras: int
+) -> None:
+    desk = Desk(SimulatedCamera(clock, settings), incoming, clock, settings, part=Part.CAPTURE_SECOND)
+    desk.show(cameras=cameras)
+    desk.begin()
+    desk.run_ms(5000)
+    desk.show(state=State.SUBMITTED)
+    desk.run_ms(500)
+    assert len(desk.stored) == (3 if cameras > 1 else 0)
+    assert incoming.done() == incoming.parts() == []
+    assert desk.custody.asked_for(ReportGap) == []
 
 
 def test_the_exam_is_recorded_from_its_start_to_its_end(desk: Desk) -> None:
@@ -294,6 +309,45 @@ def test_a_camera_that_is_unplugged_is_a_gap_that_says_so_until_it_is_back(fault
     assert gap.reason == "the camera was unplugged"
     assert 6900 <= gap.to_ms - gap.from_ms <= 8500
     assert covered(faulty, gap)
+
+
+def test_a_second_camera_that_is_absent_at_the_start_is_a_gap_of_its_own_until_it_comes(
+    camera, incoming, clock, settings
+) -> None:
+    camera.unplug()
+    desk = Desk(Steady(camera, clock, patient=True), incoming, clock, settings, part=Part.CAPTURE_SECOND)
+    desk.show(cameras=2)
+    desk.begin()
+    desk.run_ms(2500)
+    assert desk.custody.asked_for(ReportCameraEnd) == []
+    desk.run_ms(2500)
+    (told,) = desk.custody.asked_for(ReportCameraEnd)
+    assert (told.part, told.reason) == (Part.CAPTURE_SECOND, "There is no camera.")
+    camera.plug_in()
+    desk.run_ms(3000)
+    desk.show(state=State.SUBMITTED)
+    desk.run_ms(300)
+    (gap,) = desk.custody.asked_for(ReportGap)
+    assert (gap.part, gap.from_ms, gap.reason) == (Part.CAPTURE_SECOND, 0, "There is no camera.")
+    assert {segment.camera for segment in desk.stored} == {"side"}
+    assert desk.stored[0].started_ms == gap.to_ms
+
+
+def test_a_second_camera_that_is_unplugged_for_a_moment_is_a_gap_and_no_alarm(
+    camera, incoming, clock, settings
+) -> None:
+    desk = Desk(Steady(camera, clock, patient=True), incoming, clock, settings, part=Part.CAPTURE_SECOND)
+    desk.show(cameras=2)
+    desk.begin()
+    desk.run_ms(1000)
+    camera.unplug()
+    desk.run_ms(1500)
+    camera.plug_in()
+    desk.run_ms(2000)
+    desk.show(state=State.SUBMITTED)
+    desk.run_ms(300)
+    assert [gap.part for gap in desk.custody.asked_for(ReportGap)] == [Part.CAPTURE_SECOND]
+    assert desk.custody.asked_for(ReportCameraEnd) == []
 
 
 def test_even_a_short_read_error_is_a_gap_with_its_reason(faulty: Desk, camera) -> None:

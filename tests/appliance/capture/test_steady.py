@@ -54,6 +54,17 @@ def test_while_it_is_away_each_look_takes_its_patience_and_no_more(
     assert clock.mono_ms() - before_ms == 2000
 
 
+def test_a_patient_one_waits_for_a_camera_that_was_never_there(camera: FaultyCamera, clock: SimulatedClock) -> None:
+    camera.unplug()
+    steady = Steady(camera, clock, patient=True)
+    steady.open()
+    with pytest.raises(NoCamera, match="There is no camera"):
+        steady.next(0.2)
+    camera.plug_in()
+    clock.pass_ms(1000)
+    assert steady.next(0.2)
+
+
 def test_a_camera_that_was_never_there_is_an_error_at_once(camera: FaultyCamera, clock: SimulatedClock) -> None:
     camera.unplug()
     with pytest.raises(NoCamera, match="There is no camera"):

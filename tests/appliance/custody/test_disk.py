@@ -4,13 +4,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from appliance.custody.disk import RESERVE, Trouble
+from appliance.custody.disk import RESERVE
 from appliance.custody.space import FILE, MARGIN
 from appliance.custody.store import StorageFailed, Store
 from appliance.runtime.custody_link import DiskFails
 from proctoring import fact as f
 from proctoring import wire
-from proctoring.fact import Part
+from proctoring.fact import DiskTrouble, Part
 
 
 @pytest.fixture
@@ -68,14 +68,14 @@ def test_on_a_disk_that_is_nearly_full_answers_are_saved_and_recordings_wait(des
         desk.ask(request, wire.Saved)
     save(desk, 1)
     desk.pass_s(1)
-    assert desk.view.trouble == Trouble.FULL
+    assert desk.view.disk is DiskTrouble.FULL
     (gap,) = custody_gaps(desk)
     assert "nearly full" in gap.reason
     assert gap.from_ms == gap.to_ms
     desk.pass_s(2)
     room.free = RESERVE
     desk.pass_s(1)
-    assert desk.view.trouble == ""
+    assert desk.view.disk is None
     assert custody_gaps(desk)[1].to_ms - custody_gaps(desk)[1].from_ms == 3000
     desk.ask(request, wire.Saved)
     assert len(desk.facts(f.SegmentStored)) == 1
@@ -87,12 +87,12 @@ def test_while_nothing_can_be_written_the_screen_says_so_and_later_the_ledger(de
     broken.on = True
     with pytest.raises(DiskFails):
         save(desk, 1)
-    assert desk.view.trouble == Trouble.FAILS
+    assert desk.view.disk is DiskTrouble.FAILS
     desk.pass_s(4)
     broken.on = False
     save(desk, 1)
     desk.pass_s(1)
-    assert desk.view.trouble == ""
+    assert desk.view.disk is None
     (gap,) = custody_gaps(desk)
     assert (gap.from_ms, gap.to_ms) == (1000, 6000)
     assert "took nothing (disk I/O error)" in gap.reason
@@ -102,7 +102,7 @@ def test_a_note_that_cannot_be_written_is_found_without_anybody_typing(desk, bro
     desk.run_exam()
     broken.on = True
     desk.pass_s(1)
-    assert desk.view.trouble == Trouble.FAILS
+    assert desk.view.disk is DiskTrouble.FAILS
 
 
 def test_a_disk_that_does_not_say_how_full_it_is_is_not_taken_for_full(desk, room):
@@ -110,14 +110,14 @@ def test_a_disk_that_does_not_say_how_full_it_is_is_not_taken_for_full(desk, roo
     room.error = OSError(5, "Input/output error")
     desk.ask(desk.segment(), wire.Saved)
     desk.pass_s(1)
-    assert desk.view.trouble == ""
+    assert desk.view.disk is None
 
 
 def test_without_an_exam_under_way_trouble_stands_on_the_screen_alone(desk, room):
     desk.prepare()
     room.free = 0
     desk.pass_s(1)
-    assert desk.view.trouble == Trouble.FULL
+    assert desk.view.disk is DiskTrouble.FULL
     room.free = 2**40
     desk.pass_s(1)
-    assert desk.view.trouble == ""
+    assert desk.view.disk is None

@@ -108,9 +108,10 @@ def test_only_the_incoming_folder_is_read(desk, tmp_path):
     assert outside.exists()
 
 
-def test_half_a_file_of_an_earlier_life_is_cleared_away(desk):
+@pytest.mark.parametrize("folder", ["segments", "late"])
+def test_half_a_file_of_an_earlier_life_is_cleared_away(desk, folder):
     desk.run_exam()
-    half = desk.desk.folder("segments") / "abc.part"
+    half = desk.desk.folder(folder) / "abc.part"
     half.write_bytes(b"half")
     desk.die_and_start_again()
     assert not half.exists()
@@ -163,7 +164,7 @@ STEPS = {
     "after the file has its name": (Path, "rename", "after"),
     "before the row": (Store, "add", "before"),
     "after the row": (Store, "add", "after"),
-    "before the plain file is taken away": (Path, "unlink", "before"),
+    "before the plain file is taken away": (evidence.Evidence, "_clear", "before"),
 }
 NAMED = {"after the file has its name", "before the row", "after the row", "before the plain file is taken away"}
 """From here on the sealed file is whole, so that custody names it by itself."""

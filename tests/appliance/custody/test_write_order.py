@@ -22,6 +22,7 @@ CHILD = """
 import os, signal, sys
 from pathlib import Path
 from appliance.custody import evidence
+from durable import files
 from bench.evidence import DeskInMemory
 
 folder, recipient, step, after = Path(sys.argv[1]), sys.argv[2], sys.argv[3], sys.argv[4] == "after"
@@ -34,9 +35,9 @@ owner, name = {
     "note": (desk.store, "begin_segment"),
     "fsync of the file": (os, "fsync"),
     "rename": (Path, "rename"),
-    "fsync of the folder": (evidence, "sync_folder"),
+    "fsync of the folder": (files, "sync"),
     "row": (desk.store, "add"),
-    "taking the plain file away": (Path, "unlink"),
+    "taking the plain file away": (evidence.Evidence, "_clear"),
 }[step]
 real = getattr(owner, name)
 

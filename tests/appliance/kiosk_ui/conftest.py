@@ -211,7 +211,7 @@ class RealRoom:
         self.order(wire.Say(text=text))
 
     def seal(self):
-        for part in (Part.CAPTURE, Part.EDGE_AI):
+        for part in (Part.CAPTURE, Part.CAPTURE_SECOND, Part.EDGE_AI):
             self.ask(wire.Drained(session=self.view().session, part=part), wire.Done)
         self.custody.tick()
 

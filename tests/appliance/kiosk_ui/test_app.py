@@ -8,6 +8,7 @@ from appliance.kiosk_ui.words import NOTICE
 from proctoring import wire
 from proctoring.check_in import TRIES, PhotoFault
 from proctoring.exam import Exam, TextQuestion
+from proctoring.fact import DiskTrouble
 from proctoring.policy import Mode, Policy
 from proctoring.wire import Paper
 
@@ -169,6 +170,12 @@ def test_the_notice_says_how_many_cameras_there_are(room, screen, cameras):
     assert ("The camera records a film of you" in text) == (cameras == 1)
 
 
+def test_a_camera_that_comes_after_sign_in_is_none_of_this_candidates(room, screen):
+    screen.reach("notice")
+    room.add_camera()
+    assert "The camera records a film of you" in " ".join(screen.see().text.split())
+
+
 @pytest.mark.parametrize("microphone", [True, False])
 def test_the_notice_says_whether_sound_is_recorded(room, screen, microphone):
     room.prepare(microphone=microphone)
@@ -312,6 +319,17 @@ def test_the_invigilators_message_is_on_the_page(room, screen):
     assert "Please speak less loudly &lt;thank you&gt;." in screen.see().text
 
 
+@pytest.mark.parametrize("cameras", [1, 2])
+def test_the_record_says_by_how_many_cameras_the_film_was_made(room, screen, cameras):
+    if cameras > 1:
+        room.add_camera()
+    screen.reach("exam")
+    screen.do("/exam")
+    room.seal()
+    films = room.ask(wire.AskRecord(), wire.Record).segments and cameras
+    assert ("by two cameras" in screen.see("/record").text) == (films == 2)
+
+
 def test_the_record_shows_the_numbers_that_an_appeal_needs(room, screen):
     screen.reach("exam")
     screen.save("q1", "stop")
@@ -374,8 +392,10 @@ def test_trouble_with_the_disk_stands_on_the_page_and_goes_with_it():
     exam = Exam(id="sample", title="Sample", minutes=10, questions=(TextQuestion(id="q1", text="Why?"),))
     desk = SimulatedDesk(wire.Prepare(exams=(exam,), policy=Policy(), walk_in_exam="sample"))
     client = make_app(lambda: desk, SimulatedCamera()).test_client()
-    for trouble in ("This desk's disk is nearly full.", ""):
-        desk.trouble = trouble
-        assert client.get("/state.json").json["trouble"] == trouble
+    for disk, said in ((DiskTrouble.FULL, "is nearly full"), (DiskTrouble.FAILS, "takes nothing"), (None, "")):
+        desk.disk = disk
+        told = client.get("/state.json").json["trouble"]
+        assert (said in told, bool(told)) == (True, bool(said))
         page = client.get("/sign-in").text
-        assert ("nearly full" in page) == bool(trouble)
+        assert said in page
+        assert ("This desk&#39;s disk" in page) == bool(said)

@@ -1,6 +1,9 @@
-from appliance.runtime.custody_link import CustodyAway
+import msgspec
+
+from appliance.runtime.custody_link import STORAGE, CustodyAway
 from appliance.sync.ports import Put
 from proctoring import ledger
+from proctoring.fact import DiskTrouble
 from proctoring.session import State
 from proctoring.wire import (
     HOST_TOPIC,
@@ -205,6 +208,20 @@ def test_presence_is_published_when_it_changes_and_not_otherwise(site):
     site.run()
     newest = site.server.presences[-1]
     assert (newest.online, newest.state, newest.session, newest.candidate) == (True, State.PAUSED, "s1", "Ada")
+
+
+def test_trouble_with_the_disk_is_said_at_once_although_custody_can_keep_nothing(site):
+    site.custody.write("s1")
+    site.run(5000)
+    site.custody.answers[TakeReceipt] = lambda request: Denied(code=STORAGE, reason="The disk takes nothing.")
+    site.custody.show(msgspec.structs.replace(site.custody.current, head_seq=2, disk=DiskTrouble.FAILS))
+    receipt = Receipt(desk="desk-1", session="s1", up_to_seq=1, up_to_hash=site.custody.heads["s1"].hash)
+    give(site, receipt, "receipts")
+    site.run()
+    assert (site.server.presences[-1].online, site.server.presences[-1].disk) == (True, DiskTrouble.FAILS)
+    site.custody.show(msgspec.structs.replace(site.custody.current, disk=None))
+    site.run()
+    assert site.server.presences[-1].disk is None
 
 
 def test_presence_is_said_anew_after_a_reconnect_and_once_more_a_little_later(site):

@@ -67,4 +67,7 @@ def test_each_run_has_a_larger_number_even_when_the_clock_went_back_or_the_file_
     runs = [next_run(path, SimulatedClock(utc_ms=ms)) for ms in (1_800_000_000_000, 1_700_000_000_000, 0)]
     path.write_text("garbage")
     runs.append(next_run(path, SimulatedClock(utc_ms=1_800_000_100_000)))
+    path.unlink()
+    path.mkdir()  # neither read nor replaced, as on a disk that takes nothing
+    runs.append(next_run(path, SimulatedClock(utc_ms=1_800_000_200_000)))
     assert runs == sorted(set(runs))
