@@ -46,16 +46,15 @@ def figures(rounds: int = 9, seconds: int = 4, face_rounds: int = 7) -> Figures:
     """
     usual = EdgeAISettings()
     with face_path.one_processor():
-        networks = ListenedNetworks(msgspec.structs.replace(usual, threads=1))
-        desk = warm_desk(networks)
-        # Before the bare side loads the models a second time.
+        desk = Desk(msgspec.structs.replace(usual, threads=1))
+        # Before anybody loads the models a second time.
         peak_rss_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         turns = rounds_of(desk, rounds, seconds)
-    at_usual = rounds_of(warm_desk(ListenedNetworks(usual)), rounds, seconds)
+    at_usual = rounds_of(Desk(usual), rounds, seconds)
     each = seconds * SECOND
     return {
         "pictures": source(),
-        "runtime": networks.runtime,
+        "runtime": desk.networks.runtime,
         "frames": rounds * each,
         "ms_per_frame": 1000 * turns.ours_s / each,
         "invoke_ms_per_frame": 1000 * turns.bare_s / each,
@@ -67,49 +66,53 @@ def figures(rounds: int = 9, seconds: int = 4, face_rounds: int = 7) -> Figures:
     }
 
 
-def warm_desk(networks: ListenedNetworks) -> Desk:
-    """A desk that has seen its first frames."""
-    desk = Desk(networks)
-    for _ in range(WARM_UP):
-        desk.analyse()
-        networks.forget()
-    return desk
-
-
 def rounds_of(desk: Desk, rounds: int, seconds: int) -> Turns:
     """Frames and the invokes that they took, in turns of a second: neither side finds the other's numbers in the
-    processor's memory all the time, and both have the machine as it is just now."""
-    bare = BareNetworks(desk.networks)
+    processor's memory all the time, and both have the machine as it is just now.
+
+    What the networks are given is noted by a twin that sees the same frames: taking notes costs the desk nothing.
+    """
+    noted = ListenedNetworks(desk.settings)
+    twin, bare = Desk(desk.settings, noted), BareNetworks(noted)
+    noted.forget()
     turns = Turns([], [])
     for _ in range(rounds):
-        pairs = [(desk.second(), bare.replay(desk.networks.forget())) for _ in range(seconds)]
+        pairs = [_second(desk, twin, noted, bare) for _ in range(seconds)]
         turns.ours.append(sum(ours for ours, _ in pairs))
         turns.bare.append(sum(invokes for _, invokes in pairs))
     return turns
 
 
-class Desk:
-    """One session under the usual policy."""
+def _second(desk: Desk, twin: Desk, noted: ListenedNetworks, bare: BareNetworks) -> tuple[float, float]:
+    ours = desk.second()
+    twin.second()
+    return ours, bare.replay(noted.forget())
 
-    def __init__(self, networks: ListenedNetworks) -> None:
-        self.networks = networks
-        settings = networks.settings
+
+class Desk:
+    """One session under the usual policy that has seen its first frames."""
+
+    def __init__(self, settings: EdgeAISettings, networks: Networks | None = None) -> None:
+        self.settings = settings
+        self.networks = networks or Networks(settings)
         self._pictures = frames(Recording(), settings.frames_per_s)
-        self._analyser, models, _ = analysis(settings, networks)
+        self._analyser, models, _ = analysis(settings, self.networks)
+        self._analyser.begin(None, Policy())
         self._watch = SessionWatch("bench", 0, Policy(), models, settings.rates)
+        for _ in range(WARM_UP):
+            self._analyse()
 
     def second(self) -> float:
         """Seconds that the next second of frames takes."""
-        return sum(self.analyse() for _ in range(SECOND))
+        return sum(self._analyse() for _ in range(SECOND))
 
-    def analyse(self) -> float:
-        """Seconds that the next frame takes."""
+    def _analyse(self) -> float:
         frame = next(self._pictures)
         head = frame.head
-        began, copying_s = time.perf_counter(), self.networks.copying_s
+        began = time.perf_counter()
         picture = from_i420(frame.planes, head.width, head.height)
         seen = self._analyser.observe(picture, head.mono_ms, self._watch.plan(head.mono_ms))
-        took_s = time.perf_counter() - began - (self.networks.copying_s - copying_s)
+        took_s = time.perf_counter() - began
         self._watch.feed(seen, head.number, picture)
         return took_s
 
@@ -123,19 +126,15 @@ class ListenedNetworks(Networks):
 
     def __init__(self, settings: EdgeAISettings) -> None:
         super().__init__(settings)
-        self.settings = settings
         self._given: Given = []
-        self.copying_s = 0.0
 
     def load(self, name: str) -> Model:
         """See Networks."""
         return Listened(super().load(name), name, self)
 
     def note(self, name: str, model: Model, batch: NDArray[Any] | None) -> None:
-        """Keeps a copy, for the memory will be used again; copying is no part of the analysis."""
-        began = time.perf_counter()
+        """Keeps a copy, for the memory will be used again."""
         self._given.append((name, (model.room() if batch is None else batch).copy()))
-        self.copying_s += time.perf_counter() - began
 
     def forget(self) -> Given:
         """What was given since the last time."""

@@ -90,7 +90,7 @@ def analysed(video: Path, policy: Policy, reference: Path | None) -> tuple[Watch
     networks = Networks(settings)
     photo = PersonFinder(networks).person(reference) if reference else None
     analyser, models, runtime = analysis(settings, networks)
-    analyser.begin(photo, policy.identity)
+    analyser.begin(photo, policy)
     voices = heard_in(video, pictures.start_ms)
     models = models | voices.models
     watcher = SessionWatch(SESSION, 0, policy, models)

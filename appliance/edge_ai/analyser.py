@@ -11,6 +11,7 @@ from appliance.edge_ai.recognition import Recognition
 from appliance.edge_ai.scene import SceneWatch
 from appliance.edge_ai.schedule import Looks
 from proctoring.observation import Face, Observation
+from proctoring.policy import Policy
 
 ALL = Looks()
 
@@ -28,10 +29,11 @@ class Analyser:
         self._light = LightWatch()
         self._scene = SceneWatch()
 
-    def begin(self, photo: Floats | None, compares: bool) -> None:
-        """A session begins; see `Recognition.begin`."""
+    def begin(self, photo: Floats | None, policy: Policy) -> None:
+        """A session begins; see `Recognition.begin` for the photo."""
+        self._items.watch_for(policy.prohibited)
         if self._recognition:
-            self._recognition.begin(photo, compares)
+            self._recognition.begin(photo, policy.identity)
 
     def observe(self, picture: Picture, at_ms: int, looks: Looks = ALL, voice: float | None = None) -> Observation:
         """What there is to see; `at_ms` is when the frame was taken, `looks` what there is time for.

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from appliance.edge_ai.boxes import Places, best_of_each_class, middle
 from appliance.edge_ai.picture import WHOLE, Bytes, Floats, Picture, Placement, Region, array, put_into, square_around
@@ -36,6 +38,10 @@ COCO = (
 )
 LABELS = tuple(COCO.split(","))
 
+Wanted = NDArray[np.bool_]
+"""For each label whether it is of interest."""
+EVERYTHING: Final[Wanted] = np.ones(len(LABELS), np.bool_)
+
 
 # Below every policy's thresholds, above the noise.
 FLOOR = 0.25
@@ -65,13 +71,15 @@ class NanoDet:
     def __init__(self, model: Model) -> None:
         self._model = model
 
-    def look(self, picture: Picture, region: Region, floor: float, tone: Bytes = AS_IT_IS) -> list[Item]:
+    def look(
+        self, picture: Picture, region: Region, floor: float, tone: Bytes = AS_IT_IS, wanted: Wanted = EVERYTHING
+    ) -> list[Item]:
         """What there is in a region at or above `floor`, 0..1, in shares of the picture.
 
         `tone` gives each of the 256 values another.
         """
         placement = self._show(picture, region, tone)
-        boxes, scores, classes = decoded(self._model.stored(), floor)
+        boxes, scores, classes = decoded(self._model.stored(), floor, wanted)
         kept = best_of_each_class(boxes, scores, classes, SAME_THING)
         corners = placement.to_picture(boxes[kept].reshape(-1, 2, 2)).clip(0, 1).reshape(-1, 4)
         found = zip(classes[kept].tolist(), scores[kept].tolist(), corners.tolist(), strict=True)
@@ -92,7 +100,12 @@ class NanoDetItems:
     def __init__(self, model: Model, floor: float = FLOOR) -> None:
         self._network = NanoDet(model)
         self._floor = floor
+        self._wanted = EVERYTHING
         self._candidate = LOWER_MIDDLE
+
+    def watch_for(self, labels: Collection[str]) -> None:
+        """See ItemFinder. A room full of chairs takes no time then."""
+        self._wanted = np.array([label == PERSON or label in labels for label in LABELS])
 
     def find(self, picture: Picture) -> tuple[Item, ...]:
         """Every thing and person, the most certain first: a look at the whole, one at hands and desk."""
@@ -119,7 +132,7 @@ class NanoDetItems:
         return again and Item(item.label, round((item.score + again.score) / 2, 4), again.box)
 
     def _look(self, picture: Picture, region: Region) -> list[Item]:
-        return self._network.look(picture, region, self._floor)
+        return self._network.look(picture, region, self._floor, wanted=self._wanted)
 
 
 def hands_and_desk(candidate: Box, shape: float) -> Region:
@@ -129,14 +142,14 @@ def hands_and_desk(candidate: Box, shape: float) -> Region:
     return square_around(x, candidate[3] + CLOSER_MARGIN * side - side / 2, side, shape)
 
 
-def decoded(outputs: list[Stored], floor: float) -> tuple[Floats, Floats, Places]:
+def decoded(outputs: list[Stored], floor: float, wanted: Wanted = EVERYTHING) -> tuple[Floats, Floats, Places]:
     """Boxes (n, 4) in pixels of the square, scores (n,) and class numbers (n,) at or above `floor`.
 
     `outputs` are maps (1, rows, columns, 80) of scores and (1, rows, columns, 44) of sides, in any order.
     """
     sides = {output.values.shape[1]: output for output in outputs if output.values.shape[-1] == 4 * len(STEPS)}
     scores = [output for output in outputs if output.values.shape[-1] == len(LABELS)]
-    levels = [_found_at(level, sides[level.values.shape[1]], floor) for level in scores]
+    levels = [_found_at(level, sides[level.values.shape[1]], floor, wanted) for level in scores]
     found = [level for level in levels if level is not None]
     if not found:
         return NONE
@@ -157,7 +170,9 @@ def _is_same(again: Item, item: Item) -> bool:
     return again.label == item.label and overlap(again.box, item.box) >= SEEN_AGAIN
 
 
-def _found_at(scores: Stored, sides: Stored, floor: float) -> tuple[Floats, Floats, Floats, Places] | None:
+def _found_at(
+    scores: Stored, sides: Stored, floor: float, wanted: Wanted
+) -> tuple[Floats, Floats, Floats, Places] | None:
     """Of what scores enough: its cells as in CELLS, the logits of its sides (n, 44), its scores and its classes."""
     _, rows, columns, labels = scores.values.shape
     certain, lowest = scores.values.ravel(), scores.lowest(floor)
@@ -165,6 +180,8 @@ def _found_at(scores: Stored, sides: Stored, floor: float) -> tuple[Floats, Floa
     if certain.max() < lowest:
         return None
     places = np.flatnonzero(certain >= lowest)
+    if wanted is not EVERYTHING:
+        places = places[wanted[places % labels]]
     cells, classes = np.divmod(places, labels)
     logits = sides.numbers(sides.values.reshape(rows * columns, -1)[cells])
     return CELLS[rows][cells], logits, scores.numbers(certain[places]), classes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
@@ -80,6 +81,9 @@ class FaceFollower(Protocol):
 
 class ItemFinder(Protocol):
     """Finds things and persons in a picture."""
+
+    def watch_for(self, labels: Collection[str]) -> None:
+        """From now on only these things are of interest, and persons; before, everything is."""
 
     def find(self, picture: Picture) -> tuple[Item, ...]:
         """Every thing and person, the most certain first."""

@@ -27,8 +27,14 @@ FEATURES: Final = 300
 LEVELS: Final = 4
 
 # A background is the one that was compared last while no more of it than this share has changed by more than a step
-# of MOTION_STEP: a camera that moved by a tenth changes all edges.
+# of MOTION_STEP: a camera that moved by a tenth changes all edges. Hands and papers change some parts of it and leave
+# the others: it is also the same while most of the parts that have upright edges are, and most of those that have
+# level ones, for a camera that moves takes all of the one or all of the other along.
 UNCHANGED: Final = 0.01
+PARTS: Final = (16, 9)
+EDGED: Final = 0.05
+ENOUGH_PARTS: Final = 8
+MOST_PARTS: Final = 0.6
 
 # Descriptors of 256 bits; unrelated ones differ in half of them.
 SAME_FEATURE: Final = 50
@@ -45,6 +51,10 @@ MOTION_STEP: Final = 12
 # Every fourth row is enough to tell two pictures of a live sensor apart, and mostly the beginning of a few of those.
 ROWS: Final = np.s_[::4]
 FEW: Final = np.s_[::16, :256]
+
+
+Flags = NDArray[np.bool_]
+"""What holds for each pixel, or each part, of a view."""
 
 
 class SceneWatch:
@@ -122,11 +132,15 @@ class Features(NamedTuple):
 
 
 class Compared(NamedTuple):
-    """A view that was compared with the start: its luma, where no people were, and how far it had moved."""
+    """A view that was compared with the start: its luma, where no people were, and how far it had moved.
+
+    `edged` are the parts with upright edges, and those with level ones.
+    """
 
     grey: Bytes
     mask: Bytes
     shift: float | None
+    edged: tuple[Flags, Flags]
 
 
 class Background:
@@ -142,7 +156,7 @@ class Background:
         """How far the view's middle has moved, in widths of the picture; None where too little is known again."""
         mask = without(people, grey)
         if self._last is None or not is_unchanged(self._last, grey, mask):
-            self._last = Compared(grey, mask, self._compared(grey, mask))
+            self._last = Compared(grey, mask, self._compared(grey, mask), edged(grey))
         return self._last.shift
 
     def _compared(self, grey: Bytes, mask: Bytes) -> float | None:
@@ -170,8 +184,28 @@ def is_unchanged(last: Compared, grey: Bytes, mask: Bytes) -> bool:
     """Whether a view is the one that was compared, but for people on either."""
     if grey.shape != last.grey.shape:
         return False
-    steps = cv2.bitwise_and(cv2.absdiff(grey, last.grey), cv2.bitwise_and(mask, last.mask))
-    return int(np.count_nonzero(steps > MOTION_STEP)) <= UNCHANGED * steps.size
+    background = cv2.bitwise_and(mask, last.mask)
+    changed = cv2.bitwise_and(cv2.absdiff(grey, last.grey), background) > MOTION_STEP
+    if np.count_nonzero(changed) <= UNCHANGED * changed.size:
+        return True
+    calm, seen = in_parts(changed) <= UNCHANGED, in_parts(background > 0) > 1 / 2
+    return all(_mostly(calm[parts & seen]) for parts in last.edged)
+
+
+def edged(grey: Bytes) -> tuple[Flags, Flags]:
+    """Which parts of a view have upright edges, and which level ones: something to see a move by."""
+    steps = (cv2.absdiff(grey[:, 2:], grey[:, :-2]), cv2.absdiff(grey[2:], grey[:-2]))
+    upright, level = (in_parts(step > MOTION_STEP) >= EDGED for step in steps)
+    return upright, level
+
+
+def in_parts(flags: Flags) -> Floats:
+    """The share of each part of a view, (9, 16), for which something holds."""
+    return array(cv2.resize(flags.astype(np.float32), PARTS, interpolation=cv2.INTER_AREA))
+
+
+def _mostly(calm: Flags) -> bool:
+    return len(calm) >= ENOUGH_PARTS and bool(calm.mean() >= MOST_PARTS)
 
 
 def displacement(before: Floats, after: Floats, of: Point) -> float | None:

@@ -132,7 +132,7 @@ class EdgeAI:
         except (CustodyAway, Refused) as error:
             log.warning("the exam is not watched yet: %s", error)
             return False
-        self._analyser.begin(photo, policy.identity)
+        self._analyser.begin(photo, policy)
         return True
 
     def _drain(self, session: str) -> None:

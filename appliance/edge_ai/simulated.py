@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from appliance.edge_ai.check_in import portrait
 from appliance.edge_ai.picture import Floats, Picture, array
@@ -38,6 +38,9 @@ class SimulatedItems:
     def __init__(self, *script: Iterable[Item]) -> None:
         """Without a script there is nothing to see."""
         self._script = deque(tuple(look) for look in script or ((),))
+
+    def watch_for(self, labels: Collection[str]) -> None:
+        """The script says what it says."""
 
     def find(self, picture: Picture) -> tuple[Item, ...]:
         """The next line of the script."""

@@ -61,6 +61,17 @@ def test_an_undecided_side_lies_at_the_mean():
     assert boxes[0].tolist() == pytest.approx([208 - 96, 208 - 96, 208 + 96, 208 + 96])
 
 
+def test_what_no_rule_asks_for_is_left_out_and_persons_never_are(plain):
+    whole, closer = empty_maps(), empty_maps()
+    put(whole, 1, 5, 5, PERSON, 0.9, (2, 2, 2, 2))
+    put(whole, 1, 10, 12, PHONE, 0.9, (2, 2, 2, 2))
+    put(whole, 0, 20, 20, LABELS.index("chair"), 0.9, (2, 2, 2, 2))
+    items = NanoDetItems(ScriptedModel(whole, closer, closer, whole, closer, closer))
+    assert {item.label for item in items.find(plain(128))} == {"person", "chair"}
+    items.watch_for(())
+    assert {item.label for item in items.find(plain(128))} == {"person"}
+
+
 def test_the_order_of_the_outputs_does_not_matter():
     maps = empty_maps()
     put(maps, 0, 5, 5, PERSON, 0.5, (1, 1, 1, 1))

@@ -45,6 +45,46 @@ def test_a_person_who_moves_is_no_moved_camera():
     assert shifts((before[0], (before[1],)), (after[0], (after[1],)))[-1] == pytest.approx(0, abs=0.004)
 
 
+def with_papers(rgb, left):
+    """White sheets that lie on a fifth of the picture."""
+    rgb = rgb.copy()
+    rgb[420:700, left : left + 600] = 250
+    return rgb
+
+
+class Counted(Background):
+    """Counts how often the features were looked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.compared = 0
+
+    def _compared(self, grey, mask):
+        self.compared += 1
+        return super()._compared(grey, mask)
+
+
+def test_papers_that_are_moved_on_a_desk_are_no_reason_to_look_for_the_background_again():
+    background = Counted()
+    seen = [background.shift(picture(with_papers(room(), left)).grey(320), ()) for left in (0, 300, 600, 40)]
+    assert (seen, background.compared) == ([0, 0, 0, 0], 1)
+
+
+@pytest.mark.parametrize(
+    ("stripes", "right", "down"),
+    [("upright", 30, 0), ("level", 0, 30), ("both", 30, 0), ("both", 0, 30), ("both", 30, 30)],
+)
+def test_a_camera_that_moves_takes_its_edges_along_and_is_compared(stripes, right, down):
+    rows, columns = np.mgrid[:960, :1600]
+    shade = {"upright": columns // 40 % 2, "level": rows // 40 % 2, "both": (columns // 40 + rows // 40) % 2}[stripes]
+    wall = np.repeat((60 + 120 * shade)[..., None], 3, axis=2)
+    views = [wall[100:820, 100:1380], wall[100 + down : 820 + down, 100 + right : 1380 + right]]
+    background = Counted()
+    for view in views:
+        background.shift(picture(view).grey(320), ())
+    assert background.compared == 2
+
+
 def test_another_place_altogether_and_a_plain_wall_say_nothing(plain):
     other = cv2.resize(
         RNG.integers(30, 220, (60, 100, 3)).astype(np.uint8), (1280, 720), interpolation=cv2.INTER_NEAREST
