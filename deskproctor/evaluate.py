@@ -94,6 +94,7 @@ class Evaluation:
         policy = self._policy
         pictures = Pictures(self._folder / item.file, policy.recording, self._settings.frames_per_s)
         analyser, models, _ = analysis(self._settings, self._detectors.networks)
+        analyser.begin(None, policy)
         voices = heard_in(self._folder / item.file, pictures.start_ms)
         watcher = SessionWatch(SESSION, 0, policy, models | voices.models)
         watched = watch(pictures, analyser, watcher, change=change, voices=voices)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 import msgspec
 
@@ -203,6 +204,10 @@ class PartAbsent(_Fact, frozen=True):
 
     part: Part
     since_ms: int
+
+
+MICROPHONE: Final = "microphone:"
+"""How the reason of a gap begins that has pictures and lacks their sound."""
 
 
 class CameraEnded(_Fact, frozen=True, omit_defaults=True):

@@ -10,6 +10,7 @@ import msgspec
 
 from appliance.capture.pace import Pace
 from appliance.capture.ports import Ear, NoCamera, NoMicrophone, Source, Tape, Window
+from appliance.capture.recorder import NO_FRAMES
 from appliance.capture.time_base import TimeBase
 from appliance.capture.video import fitted
 from appliance.runtime.clock import Clock
@@ -149,6 +150,7 @@ class Filming:
             self._tell_away(str(error))
             return None
         if frame is None:
+            self._tell_away(NO_FRAMES)
             return None
         self._seen_ms = self._clock.mono_ms()
         head, jump_ms = self._times.set_right(frame.head, self._clock.mono_ms())

@@ -45,7 +45,7 @@ class Hearing:
     def _tell(self, to_ms: int) -> None:
         missing_ms = to_ms - self._covered_ms
         if missing_ms > STALL_MS or (self._trouble and missing_ms > 0):
-            reason = f"microphone: {self._trouble or self._likely}"
+            reason = f"{fact.MICROPHONE} {self._trouble or self._likely}"
             self._report(
                 ReportGap(
                     session=self._session,

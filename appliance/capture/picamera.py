@@ -127,5 +127,5 @@ def _driver() -> Any:
     except ImportError as error:
         raise NoCamera(
             "picamera2 is not installed, so there is no Raspberry Pi camera. Install python3-picamera2 on Raspberry "
-            'Pi OS, or choose another `source` in [capture]: "usb", "video" or "simulated".'
+            'Pi OS, or choose another `source` in its table: "usb", "video" or "simulated".'
         ) from error

@@ -42,7 +42,7 @@ class UsbCamera:
         """Opens the device. Raises NoCamera."""
         if not self._opened():
             raise NoCamera(
-                f"There is no camera at {self._device!r}. Plug it in, or name another with `device` in [capture]; "
+                f"There is no camera at {self._device!r}. Plug it in, or name another with `device` in its table; "
                 "`ls /dev/video*` shows what there is."
             )
 

@@ -290,14 +290,14 @@ class ExamDesk:
 
 
 def lost_with_memory(history: History, until_ms: int) -> list[f.Gap]:
-    """For each camera the gap between what is sealed of its recording and the moment the power was back."""
+    """For each camera the gaps in what is sealed of its recording until the moment the power was back."""
     to_ms = until_ms if history.ended_at_ms is None else min(until_ms, history.ended_at_ms)
     reason = "The desk lost power before this was sealed."
-    gaps = (
-        f.Gap(part=part, from_ms=history.recorded_to_ms(part), to_ms=to_ms, reason=reason)
+    return [
+        f.Gap(part=part, from_ms=begin_ms, to_ms=end_ms, reason=reason)
         for part in (f.Part.CAPTURE, *history.second)
-    )
-    return [gap for gap in gaps if gap.to_ms > gap.from_ms]
+        for begin_ms, end_ms in history.untold(part, to_ms)
+    ]
 
 
 def answered(answers: dict[str, tuple[Answer, int]]) -> int:

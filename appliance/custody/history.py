@@ -5,18 +5,22 @@ Nothing here is stored a second time: after a restart the same entries give the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
-from typing import Any
+from collections.abc import Callable, Container, Iterator
+from typing import Any, Final
 
 import msgspec
 
 from proctoring import fact as f
+from proctoring.cameras import recorder
 from proctoring.check_in import Photo
 from proctoring.exam import Answer
 from proctoring.flag import Flag, FlagKind
 from proctoring.ledger import Entry
 from proctoring.segment import Segment
 from proctoring.session import Move, Session, advance, extend
+
+LEAST_HOLE_MS: Final = 1000
+"""Between two pieces of a recording. The pieces themselves are two seconds long; a camera that begins takes less."""
 
 
 class History:
@@ -35,7 +39,8 @@ class History:
         self.segment_numbers: dict[str, int] = {}
         self.gaps: list[f.Gap] = []
         self.handed_over: set[f.Part] = set()
-        self.cameras_ended: set[f.Part] = set()
+        self.cameras_ended: dict[f.Part, int] = {}
+        """Since when, on the session's clock. A camera that films again is none of them."""
         self.encoders: dict[f.Part, str] = {}
         self.reduced = 0
         self.measured: tuple[str, f.ClockMeasured] | None = None
@@ -75,11 +80,27 @@ class History:
     def _second_camera(self) -> str:
         return self.opened.second_camera if self.opened else ""
 
-    def recorded_to_ms(self, part: f.Part) -> int:
-        """Up to where that part's recording is sealed or its lack is recorded."""
+    def untold(self, part: f.Part, until_ms: int) -> Iterator[tuple[int, int]]:
+        """Where that part's recording is neither sealed nor its lack recorded, from its beginning on.
+
+        Segments wait in memory while gaps are told at once, so there may be holes before the end as well.
+        """
+        told_ms = 0
+        for begin, end in sorted(self._told(part)):
+            if min(begin, until_ms) - told_ms > LEAST_HOLE_MS:
+                yield told_ms, min(begin, until_ms)
+            told_ms = max(told_ms, end)
+        if told_ms < until_ms:
+            yield told_ms, until_ms
+
+    def _told(self, part: f.Part) -> Iterator[tuple[int, int]]:
         is_second = part is f.Part.CAPTURE_SECOND
-        ends = [one.ended_ms for one in self.segments if (one.camera == self._second_camera) == is_second]
-        return max([0, *ends, *(gap.to_ms for gap in self.gaps if gap.part is part)])
+        for one in self.segments:
+            if (one.camera == self._second_camera) == is_second:
+                yield one.started_ms, one.ended_ms
+        for gap in self.gaps:
+            if gap.part is part and not gap.reason.startswith(f.MICROPHONE):
+                yield gap.from_ms, gap.to_ms
 
     def recorded_ms(self) -> int:
         """How long the recording is: that of the camera with the longest one."""
@@ -140,6 +161,10 @@ class History:
         self.segments.append(fact.segment)
         camera, number = fact.segment.camera, fact.segment.number
         self.segment_numbers[camera] = max(self.segment_numbers.get(camera, 0), number)
+        part = recorder(camera, self._second_camera)
+        # What was filmed before it ended may come after the word that it has.
+        if fact.segment.started_ms > self.cameras_ended.get(part, fact.segment.started_ms):
+            del self.cameras_ended[part]
 
     def _gap(self, entry: Entry, fact: f.Gap) -> None:
         del entry
@@ -150,8 +175,7 @@ class History:
         self.handed_over.add(fact.part)
 
     def _camera_ended(self, entry: Entry, fact: f.CameraEnded) -> None:
-        del entry
-        self.cameras_ended.add(fact.part)
+        self.cameras_ended[fact.part] = entry.at_ms or 0
 
     def _encoder_chosen(self, entry: Entry, fact: f.EncoderChosen) -> None:
         del entry

@@ -60,5 +60,7 @@ class Album:
 
 
 def small(picture: Picture) -> Picture:
-    """The picture halved until it is no wider than it need be for a thumbnail."""
-    return small(picture.half) if picture.width >= 2 * WIDTH_PX else picture
+    """The picture halved until it is no wider than a thumbnail needs, without the larger ones that it came from."""
+    if picture.width >= 2 * WIDTH_PX:
+        return small(picture.half)
+    return Picture(picture.luma, picture.blue, picture.red)

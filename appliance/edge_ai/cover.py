@@ -99,20 +99,15 @@ class View(NamedTuple):
 
 
 class CoverWatch:
-    """Follows one face through a session; starts anew when time goes back, for that is a new session."""
+    """Follows one face through one session."""
 
     def __init__(self) -> None:
         self._pacer = Pacer()
-        self._at_ms = 0
         self._first: list[View] = []
         self._later: deque[View] = deque(maxlen=KEPT)
 
     def measure(self, picture: Picture, mesh: Mesh, pose: Pose, at_ms: int) -> float | None:
         """How sure it is that the face is covered, 0 to 1; None where that is not looked at or cannot be told."""
-        if at_ms < self._at_ms:
-            self._first.clear()
-            self._later.clear()
-        self._at_ms = at_ms
         if not is_open_to_view(pose) or not self._pacer.is_due(at_ms, LOOK_MS):
             return None
         self._pacer.took(at_ms)

@@ -61,8 +61,9 @@ class FacePath:
         Until the detector looks again a followed face keeps the score that it gave, and the others keep their place.
         """
         if at_ms < self._at_ms:
-            # A new session's time starts again from zero.
+            # A new session's time starts again from zero, and whoever comes in it is not held against the one before.
             self._trail = self._company_ms = None
+            self._cover = CoverWatch()
         self._at_ms = at_ms
         if self._trail is None or at_ms - self._searched_ms >= LOOK_AGAIN_MS:
             return self._searched(picture, at_ms, gaze)

@@ -108,8 +108,9 @@ class FullRangeFaces:
 def surrounded(picture: Picture, x: float, y: float, side: float) -> tuple[Bytes, Placement]:
     """A square around (x, y), RGB (192, 192, 3), black beyond the picture, and where the picture lies in it.
 
-    `side` is a share of the picture's height.
+    `side` is a share of the picture's height; it is two pixels at least.
     """
+    side = max(side, 2 / picture.height)
     across = side / picture.shape
     start_x, start_y = x - across / 2, y - side / 2
     inside = Region(*(min(1.0, max(0.0, at)) for at in (start_x, start_y, start_x + across, start_y + side)))

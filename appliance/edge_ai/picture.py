@@ -138,11 +138,11 @@ class Picture:
         return self.luma if self.width <= width else self.half.grey(width)
 
     def cut(self, region: Region) -> Picture:
-        """The part of the picture inside `region`, on even pixels; a view, nothing is copied."""
+        """The part of the picture inside `region`, on even pixels, two at least; a view, nothing is copied."""
         if region == WHOLE:
             return self
-        left, right = (_even(share * self.width) for share in (region.left, region.right))
-        top, bottom = (_even(share * self.height) for share in (region.top, region.bottom))
+        left, right = _span(region.left, region.right, self.width)
+        top, bottom = _span(region.top, region.bottom, self.height)
         half = np.s_[top // 2 : bottom // 2, left // 2 : right // 2]
         return Picture(self.luma[top:bottom, left:right], self.blue[half], self.red[half])
 
@@ -207,7 +207,7 @@ def letterbox(picture: Picture, side: int, region: Region = WHOLE) -> tuple[Byte
 def put_into(square: Bytes, picture: Picture, region: Region = WHOLE) -> Placement:
     """Paints the region into the middle of a square (side, side, 3), black beside it; where it lies there."""
     side = square.shape[0]
-    longer = max((region.right - region.left) * picture.width, (region.bottom - region.top) * picture.height)
+    longer = max(2.0, (region.right - region.left) * picture.width, (region.bottom - region.top) * picture.height)
     part = picture.shrunk(side / longer).cut(region)
     scale = side / max(part.width, part.height)
     width, height = (max(2, _even(length * scale)) for length in (part.width, part.height))
@@ -220,6 +220,12 @@ def put_into(square: Bytes, picture: Picture, region: Region = WHOLE) -> Placeme
 
 def _even(length: float) -> int:
     return 2 * round(length / 2)
+
+
+def _span(start: float, end: float, length: int) -> tuple[int, int]:
+    """From where to where shares of a side go: what lies beyond the picture's edge has a place and no size."""
+    first = min(_even(start * length), 2 * max(0, length // 2 - 1))
+    return first, max(_even(end * length), first + 2)
 
 
 def halved(plane: Bytes) -> Bytes:

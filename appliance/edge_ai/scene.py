@@ -36,6 +36,9 @@ EDGED: Final = 0.05
 ENOUGH_PARTS: Final = 8
 MOST_PARTS: Final = 0.6
 
+# It must have shown at least this share of what is seen now: who sits back from the camera uncovers all the rest.
+KNOWN: Final = 0.5
+
 # Descriptors of 256 bits; unrelated ones differ in half of them.
 SAME_FEATURE: Final = 50
 
@@ -185,6 +188,8 @@ def is_unchanged(last: Compared, grey: Bytes, mask: Bytes) -> bool:
     if grey.shape != last.grey.shape:
         return False
     background = cv2.bitwise_and(mask, last.mask)
+    if cv2.countNonZero(background) < KNOWN * cv2.countNonZero(mask):
+        return False
     changed = cv2.bitwise_and(cv2.absdiff(grey, last.grey), background) > MOTION_STEP
     if np.count_nonzero(changed) <= UNCHANGED * changed.size:
         return True

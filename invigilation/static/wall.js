@@ -64,7 +64,7 @@ function showLamp(card, desk) {
 
 function showLast(card, desk) {
   const box = card.querySelector(".last");
-  const alert = desk.last_alert && alertAt(desk.desk, desk.session, desk.last_alert);
+  const alert = desk.last_alert && alertAt(desk.desk, desk.session ?? "", desk.last_alert);
   const words = document.createElement("span");
   words.textContent = alert ? alert.words : desk.session ? "No alerts." : "";
   words.className = alert ? "" : "quiet";

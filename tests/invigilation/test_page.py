@@ -102,6 +102,14 @@ def test_a_disk_that_takes_nothing_is_shown_and_spoken_and_how_long_it_lasted(si
     assert page.complaints == []
 
 
+def test_a_free_desk_s_bad_disk_stands_on_its_card(site, page):
+    site.tell(site.desk().presence(seated=False, disk=DiskTrouble.FULL))
+    expect(card(page)).to_contain_text("The desk's disk is nearly full", timeout=ALERT_MS)
+    page.reload()
+    expect(card(page)).to_contain_text("The desk's disk is nearly full")
+    assert page.complaints == []
+
+
 def test_what_was_history_when_it_came_is_marked_and_not_spoken(site, page, desk):
     late = desk.facts(desk.raised())
     site.clock.pass_ms(60_000)

@@ -350,6 +350,21 @@ def test_a_second_camera_that_is_unplugged_for_a_moment_is_a_gap_and_no_alarm(
     assert desk.custody.asked_for(ReportCameraEnd) == []
 
 
+def test_a_second_camera_that_falls_silent_without_a_word_is_told_of_while_it_is_silent(
+    camera, incoming, clock, settings
+) -> None:
+    desk = Desk(Steady(camera, clock, patient=True), incoming, clock, settings, part=Part.CAPTURE_SECOND)
+    desk.show(cameras=2)
+    desk.begin()
+    desk.run_ms(1000)
+    camera.is_silent = True
+    desk.run_ms(2500)
+    assert desk.custody.asked_for(ReportCameraEnd) == []
+    desk.run_ms(2000)
+    (told,) = desk.custody.asked_for(ReportCameraEnd)
+    assert (told.part, told.reason) == (Part.CAPTURE_SECOND, "the camera gave no pictures")
+
+
 def test_even_a_short_read_error_is_a_gap_with_its_reason(faulty: Desk, camera) -> None:
     camera.unplug("the camera could not be read")
     faulty.run_ms(200)

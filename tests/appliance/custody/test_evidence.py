@@ -228,6 +228,28 @@ def test_a_power_cut_at_any_step_costs_what_was_not_sealed_and_says_so(desk, ste
     assert len(stored(desk)) == len(numbers)
 
 
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [
+        ("The camera was unplugged.", [(2000, 10_000), (11_000, 80_000)]),
+        # Pictures without their sound are pictures: that gap covers none of what memory forgot.
+        ("microphone: It was unplugged.", [(2000, 80_000)]),
+    ],
+)
+def test_what_waited_in_memory_before_a_gap_is_lost_with_it_and_says_so(desk, reason, expected):
+    desk.run_exam()
+    desk.ask(desk.segment(b"before", number=1), wire.Saved)
+    desk.pass_s(20)
+    desk.ask(
+        wire.ReportGap(session=desk.view.session, part=f.Part.CAPTURE, from_ms=10_000, to_ms=11_000, reason=reason),
+        wire.Saved,
+    )
+    desk.clock.reboot(away_ms=60_000)
+    desk.start()
+    lost = [gap for gap in desk.facts(f.Gap) if "lost power" in gap.reason]
+    assert [(gap.from_ms, gap.to_ms) for gap in lost] == expected
+
+
 def test_a_disk_that_is_full_again_and_again_is_not_filled_by_the_tries(desk, monkeypatch):
     desk.run_exam()
     request = desk.segment()

@@ -88,6 +88,27 @@ def test_the_end_of_the_second_camera_is_not_that_of_the_first(two):
     assert [fact.part for fact in two.facts(f.CameraEnded)] == [SECOND, f.Part.CAPTURE]
 
 
+def test_a_second_camera_that_was_back_and_is_away_again_is_told_of_again(two):
+    two.run_exam()
+    ended = wire.ReportCameraEnd(session=two.view.session, reason="unplugged", part=SECOND)
+    two.pass_s(5)
+    two.ask(ended, wire.Saved)
+    two.ask(of_the_side(two.segment(b"filmed before it was away", number=1)), wire.Saved)
+    two.ask(ended, wire.Saved)
+    assert len(two.facts(f.CameraEnded)) == 1
+    back = of_the_side(two.segment(b"back", number=2))
+    two.ask(
+        msgspec.structs.replace(
+            back, segment=msgspec.structs.replace(back.segment, started_ms=8000, ended_ms=10_000)
+        ),
+        wire.Saved,
+    )
+    two.die_and_start_again()
+    for _ in range(2):
+        two.ask(ended, wire.Saved)
+    assert len(two.facts(f.CameraEnded)) == 2
+
+
 def test_each_camera_has_its_own_encoder(two):
     two.run_exam()
     for part, encoder in ((f.Part.CAPTURE, "h264_v4l2m2m"), (SECOND, "libx264")) * 2:

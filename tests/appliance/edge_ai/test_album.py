@@ -1,9 +1,12 @@
 """Which moments of a flag are kept as pictures."""
 
+import weakref
+
 import cv2
 import numpy as np
 
 from appliance.edge_ai.album import Album, small
+from appliance.edge_ai.picture import Picture
 from appliance.edge_ai.thumbnail import LIMIT_BYTES
 from proctoring.flag import FlagKind, FlagRule, Look, Moment, Rule
 from proctoring.observation import Observation
@@ -59,3 +62,12 @@ def test_a_second_flag_shows_nothing_of_the_first(plain):
 def test_what_is_kept_of_a_picture_is_small(plain):
     kept = small(plain(128, 1280, 720))
     assert (kept.width, kept.height) == (320, 180)
+
+
+def test_what_is_kept_does_not_keep_the_whole_frame():
+    luma, blue, red = (np.full(shape, 128, np.uint8) for shape in ((720, 1280), (360, 640), (360, 640)))
+    frame, picture = weakref.ref(luma), Picture(luma, blue, red)
+    kept = small(picture)
+    del luma, picture
+    assert kept.luma.shape == (180, 320)
+    assert frame() is None

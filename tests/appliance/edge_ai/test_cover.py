@@ -191,11 +191,6 @@ def test_two_looks_a_second_are_enough(known):
     assert sum(score is not None for score in scores) == 10
 
 
-def test_a_new_session_knows_nothing_of_the_one_before(known):
-    known.at_ms = 0
-    assert known.looks(with_mask(skin()), COVERED, times=FIRST) == [None] * FIRST
-
-
 # --- real models on real pictures ---------------------------------------------------------------------
 
 CHEEKS_AND_JAW = (116, 118, 195, 347, 345, 454, 361, 397, 379, 152, 150, 172, 132, 234)

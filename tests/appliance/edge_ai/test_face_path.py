@@ -162,6 +162,16 @@ def test_company_of_the_session_before_says_nothing_about_this_one(plain):
     assert scene.detector.looks == 3
 
 
+@pytest.mark.parametrize("late_ms", [0, 10_000])
+def test_a_face_is_not_compared_with_that_of_the_session_before_however_late_it_comes(plain, late_ms):
+    scene = Scene(plain, face())
+    assert any(faces[0].hidden is not None for faces in scene.frames(32))
+    scene.at_ms, scene.detector.faces = 0, ()
+    scene.frames(1 + late_ms // FRAME_MS)
+    scene.detector.faces, scene.landmarks.sureness = (face(),), 8.0
+    assert [faces[0].hidden for faces in scene.frames(16)] == [None] * 16
+
+
 def test_a_camera_that_gives_few_frames_has_each_searched(plain):
     scene = Scene(plain, face())
     for at_ms in range(0, 5600, 700):

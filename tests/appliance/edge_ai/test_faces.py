@@ -86,6 +86,12 @@ def test_a_face_of_middling_score_gets_the_mean_of_two_further_looks(plain):
     assert face.score == pytest.approx(0.5)
 
 
+def test_a_face_that_lies_beyond_the_pictures_edge_stops_nothing(plain):
+    model = OneFaceModel(24, 44, 12)
+    assert FullRangeFaces(model).find(plain(128)) == ()
+    assert model.looks == 2
+
+
 def test_no_more_faces_are_looked_at_again_than_allowed(plain):
     model = OneFaceModel(24, 24, 60, logit=0.0)
     (face,) = FullRangeFaces(model, looks=0).find(plain(128))

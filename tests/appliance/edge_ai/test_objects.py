@@ -110,6 +110,14 @@ def test_a_person_in_the_closer_look_is_no_second_person(plain):
     assert [item.label for item in found] == ["person"]
 
 
+@pytest.mark.parametrize("label", [PERSON, PHONE])
+def test_a_thing_that_lies_beyond_the_pictures_edge_stops_nothing(plain, label):
+    whole = empty_maps()
+    put(whole, 0, 3, 25, label, 0.9, (2, 2, 2, 2))
+    found = NanoDetItems(ScriptedModel(whole, empty_maps(), empty_maps())).find(plain(128))
+    assert [item.box[1] == item.box[3] for item in found] == [True] * (label == PERSON)
+
+
 def test_the_closer_look_goes_to_the_lower_part_of_the_candidate():
     region = hands_and_desk((0.3, 0.1, 0.7, 0.9), 16 / 9)
     assert region.top > 0.3

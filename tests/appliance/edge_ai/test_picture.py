@@ -71,3 +71,12 @@ def test_a_square_is_moved_into_the_picture_and_keeps_its_shape():
 
 def test_a_square_larger_than_the_picture_is_cut_to_it():
     assert square_around(0.5, 0.5, 3.0, 16 / 9) == Region(0, 0, 1, 1)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 720), (1278, 718), (100, 60), (360, 640), (2, 2)])
+@pytest.mark.parametrize("place", [(0, 0), (0.5, 0.5), (1, 1), (0.9999, 0.0001)])
+def test_a_region_without_a_size_is_a_place_that_can_be_looked_at(width, height, place):
+    picture = with_patch(width, height, (0, 0, 1, 1), (200, 200, 200))
+    square, placement = letterbox(picture, 192, Region(*place, *place))
+    assert square.max() > 190
+    assert placement.to_picture(array([[0, 0], [192, 192]])).tolist() == [pytest.approx(place, abs=1e-6)] * 2

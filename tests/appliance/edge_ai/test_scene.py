@@ -143,3 +143,11 @@ def test_the_start_is_the_first_view_with_something_in_it():
     background, grey = Background(), picture(room()).luma[::4, ::4].copy()
     assert background.shift(np.zeros_like(grey), ()) is None
     assert background.shift(grey, ()) == 0
+
+
+def test_the_background_is_looked_for_anew_once_a_person_who_hid_it_sits_back():
+    watch, near = SceneWatch(), Item("person", 0.9, (0.0, 0.0, 0.97, 1.0))
+    back = Item("person", 0.9, (0.4, 0.3, 0.6, 1.0))
+    views = [(room(), near), (room(), back), (room(150), back)]
+    seen = [watch.measure(picture(rgb), 1000 * n, (), (one,)).shift for n, (rgb, one) in enumerate(views)]
+    assert seen == [None, 0, pytest.approx(150 / 1280, abs=0.006)]
