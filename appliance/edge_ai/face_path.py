@@ -47,9 +47,11 @@ class _Trail(NamedTuple):
 class FacePath:
     """Finds the faces of each frame of one camera and measures the nearest."""
 
-    def __init__(self, finder: FaceFinder, landmarks: FaceLandmarks) -> None:
+    def __init__(self, finder: FaceFinder, landmarks: FaceLandmarks, covers: bool = True) -> None:
+        """Without `covers` nobody looks whether something covers the face."""
         self._finder = finder
         self._landmarks = landmarks
+        self._covers = covers
         self._cover = CoverWatch()
         self._trail: _Trail | None = None
         self._at_ms = self._searched_ms = 0
@@ -99,6 +101,8 @@ class FacePath:
 
     def _watched(self, face: Face, picture: Picture, mesh: Mesh) -> Face:
         """The one face at the desk, with how sure it is that something covers it, where that is looked at."""
+        if not self._covers:
+            return face
         assert face.pose is not None
         return replace(face, hidden=self._cover.measure(picture, mesh, face.pose, self._at_ms))
 

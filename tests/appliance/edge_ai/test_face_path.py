@@ -172,6 +172,13 @@ def test_a_face_is_not_compared_with_that_of_the_session_before_however_late_it_
     assert [faces[0].hidden for faces in scene.frames(16)] == [None] * 16
 
 
+def test_covers_are_looked_at_unless_somebody_leaves_them_out(plain):
+    scene = Scene(plain, face())
+    scene.path = FacePath(scene.detector, scene.landmarks, covers=False)
+    seen = scene.frames(32)
+    assert all(faces[0].hidden is None and faces[0].pose is not None for faces in seen)
+
+
 def test_a_camera_that_gives_few_frames_has_each_searched(plain):
     scene = Scene(plain, face())
     for at_ms in range(0, 5600, 700):
