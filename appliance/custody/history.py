@@ -94,9 +94,8 @@ class History:
             yield told_ms, until_ms
 
     def _told(self, part: f.Part) -> Iterator[tuple[int, int]]:
-        is_second = part is f.Part.CAPTURE_SECOND
         for one in self.segments:
-            if (one.camera == self._second_camera) == is_second:
+            if recorder(one.camera, self._second_camera) is part:
                 yield one.started_ms, one.ended_ms
         for gap in self.gaps:
             if gap.part is part and not gap.reason.startswith(f.MICROPHONE):

@@ -198,10 +198,10 @@ def from_rgb(rgb: Bytes) -> Picture:
     return from_i420(stacked.tobytes(), width, height)
 
 
-def letterbox(picture: Picture, side: int, region: Region = WHOLE) -> tuple[Bytes, Placement]:
-    """The region in the middle of a black square of `side` pixels, RGB (side, side, 3), and where it lies there."""
+def letterbox(picture: Picture, side: int) -> tuple[Bytes, Placement]:
+    """The picture in the middle of a black square of `side` pixels, RGB (side, side, 3), and where it lies there."""
     square = np.empty((side, side, 3), np.uint8)
-    return square, put_into(square, picture, region)
+    return square, put_into(square, picture)
 
 
 def put_into(square: Bytes, picture: Picture, region: Region = WHOLE) -> Placement:

@@ -8,6 +8,7 @@ from appliance.edge_ai.picture import (
     from_i420,
     from_rgb,
     letterbox,
+    put_into,
     square_around,
 )
 
@@ -17,6 +18,11 @@ def with_patch(width, height, region, colour):
     left, top, right, bottom = region
     rgb[int(top * height) : int(bottom * height), int(left * width) : int(right * width)] = colour
     return from_rgb(rgb)
+
+
+def in_a_square(picture, region):
+    square = np.empty((192, 192, 3), np.uint8)
+    return square, put_into(square, picture, region)
 
 
 def test_colours_survive_the_way_through_i420():
@@ -35,7 +41,7 @@ def test_a_point_in_the_square_is_found_again_in_the_picture(width, height):
 
 def test_a_point_in_a_cut_square_is_found_again_in_the_whole_picture():
     picture = with_patch(1280, 720, (0.5, 0.5, 0.55, 0.6), (255, 255, 255))
-    square, placement = letterbox(picture, 192, Region(0.4, 0.3, 0.8, 0.9))
+    square, placement = in_a_square(picture, Region(0.4, 0.3, 0.8, 0.9))
     rows, columns = np.nonzero(square[:, :, 0] > 140)
     corners = array([[columns.min(), rows.min()], [columns.max() + 1, rows.max() + 1]])
     assert placement.to_picture(corners).ravel() == pytest.approx([0.5, 0.5, 0.55, 0.6], abs=0.006)
@@ -77,6 +83,6 @@ def test_a_square_larger_than_the_picture_is_cut_to_it():
 @pytest.mark.parametrize("place", [(0, 0), (0.5, 0.5), (1, 1), (0.9999, 0.0001)])
 def test_a_region_without_a_size_is_a_place_that_can_be_looked_at(width, height, place):
     picture = with_patch(width, height, (0, 0, 1, 1), (200, 200, 200))
-    square, placement = letterbox(picture, 192, Region(*place, *place))
+    square, placement = in_a_square(picture, Region(*place, *place))
     assert square.max() > 190
     assert placement.to_picture(array([[0, 0], [192, 192]])).tolist() == [pytest.approx(place, abs=1e-6)] * 2
