@@ -126,23 +126,29 @@ class Candidate:
                 self._screen.press({})
             case Page.EXAM:
                 self._exam(until)
+                return
             case _:
                 pass
         self._wait_beyond(page)
 
     def _exam(self, until: Callable[[], bool]) -> None:
+        """Answers what is not answered yet and hands in once it is time, unless another page comes in between."""
         for question in self._screen.questions():
+            if question.id in self._answers:
+                continue
             if self._pause(until):
-                break
+                return
             self._answers[question.id] = value = answer_to(question)
             self._screen.answer(question, value)
-        while not until() and self._screen.page() is Page.EXAM:
+        while not until():
+            if self._screen.page() is not Page.EXAM:
+                return
             time.sleep(LOOK_S)
         if self._screen.page() is Page.EXAM:
             self._screen.press({})
 
     def _pause(self, until: Callable[[], bool]) -> bool:
-        """Thinks for a while; says whether the exam is over meanwhile."""
+        """Thinks for a while; says whether another page has come meanwhile."""
         thought_s = time.monotonic() + self._pace_s
         while time.monotonic() < thought_s and not until():
             time.sleep(min(LOOK_S, self._pace_s))

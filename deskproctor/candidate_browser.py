@@ -117,6 +117,8 @@ class BrowserScreen:
 
     def questions(self) -> list[Asked]:
         """See Screen."""
+        # A page has its name before its questions: the browser shows the beginning while the rest is on its way.
+        self._tab.wait_for_load_state("domcontentloaded")
         return [asked(place) for place in self._tab.locator("[data-question]").all()]
 
     def answer(self, question: Asked, value: Answer) -> None:

@@ -125,6 +125,13 @@ def test_custody_away_in_the_middle_costs_no_answer(desk, url, screen):
     assert desk.away_for == 0
 
 
+@pytest.mark.parametrize(("look", "asked_in_vain"), [(1, 2), (5, 1)])
+def test_custody_away_for_a_moment_is_no_reason_to_hand_in(desk, url, screen, look, asked_in_vain):
+    until = Looks(12, {look: lambda: setattr(desk, "away_for", asked_in_vain)})
+    Candidate(screen, Who(code="K7M2QX"), pace_s=0.01).sit(url, until)
+    assert until.count >= until.last
+
+
 def test_a_code_that_the_desk_does_not_know_is_an_error_with_the_page(desk, url, screen):
     with pytest.raises(CandidateStuck, match="sign in"):
         Candidate(screen, Who(code="ZZZZ"), pace_s=0).sit(url, lambda: True)

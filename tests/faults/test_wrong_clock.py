@@ -20,6 +20,9 @@ pytestmark = [pytest.mark.journey, pytest.mark.timeout(240)]
 BEHIND_S = 50 * 3600
 NEAR_MS = 60_000
 
+TOO_LATE_MS = 5000
+"""What the desk knows of the server's time is true to some milliseconds, or to hundreds where the machine is busy."""
+
 
 @pytest.fixture
 def in_the_past(monkeypatch):
@@ -65,8 +68,8 @@ def test_a_desk_that_starts_in_the_past_learns_the_time_and_the_reviewer_sees_it
                 desk=bench.site.desk.desk,
                 session=session,
                 by="ann",
-                issued_utc_ms=now_ms(),
-                expires_utc_ms=now_ms() - 1,
+                issued_utc_ms=now_ms() - 2 * TOO_LATE_MS,
+                expires_utc_ms=now_ms() - TOO_LATE_MS,
                 command=wire.Say(text="too late"),
             )
             late = bench.custody.ask(wire.TakeOrder(order=order), wire.OrderOutcome, patience_s=20)
