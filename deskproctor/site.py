@@ -17,6 +17,7 @@ from appliance.custody.space import FILE as RESERVED
 from appliance.runtime.settings import Desk
 from deskproctor.broker import EmbeddedBroker
 from deskproctor.enrolment import enrol
+from deskproctor.free_port import HOST, free_port
 from deskproctor.memory_folder import forget, name_memory_folder
 from deskproctor.supervisor import Program, Supervisor
 from messaging.rights import CONSOLE_RIGHTS, SERVER_RIGHTS, desk_rights
@@ -25,7 +26,6 @@ from proctoring.fact import Part
 from signing.certificate import Role
 from web.serve import listen
 
-HOST: Final = "127.0.0.1"
 DESK: Final = "desk-1"
 PARTS: Final = (Part.CUSTODY, Part.CAPTURE, Part.EDGE_AI, Part.KIOSK_UI, Part.SYNC, Part.PANEL)
 NICENESS: Final = {Part.CUSTODY: -5, Part.CAPTURE: -5, Part.CAPTURE_SECOND: -5, Part.KIOSK_UI: -5, Part.EDGE_AI: 3}
@@ -79,7 +79,7 @@ class Site:
         self.supervisor = Supervisor(on_event)
         self._camera = camera
         self._second_camera = second_camera
-        self._ports = Ports(**{name: free_port(port) for name, port in msgspec.structs.asdict(ports).items()})
+        self._ports = Ports(**{name: served_at(port) for name, port in msgspec.structs.asdict(ports).items()})
         self._token = secrets.token_urlsafe(24)
         self._keys = {name: secrets.token_urlsafe(24) for name in ("server", "console")}
         self._stack = ExitStack()
@@ -243,8 +243,8 @@ class Site:
         }
 
 
-def free_port(port: int) -> int:
+def served_at(port: int) -> int:
     """`port`, or a free one for 0. Raises PortTaken where it is in use."""
-    with listen(HOST, port) as listener:
-        number: int = listener.getsockname()[1]
+    number = port or free_port()
+    listen(HOST, number).close()
     return number

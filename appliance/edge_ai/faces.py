@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from appliance.edge_ai.boxes import contains, groups, middle
 from appliance.edge_ai.picture import Bytes, Floats, Picture, Placement, Region, array, letterbox
-from appliance.edge_ai.ports import Model
+from appliance.edge_ai.ports import Model, Stored
 from proctoring.observation import Face, height
 
 SIDE_PX = 192
@@ -82,8 +82,8 @@ class FullRangeFaces:
 
     def _look(self, square: Bytes, placement: Placement) -> tuple[Face, ...]:
         scaled(square, self._model.room()[0])
-        outputs = {output.shape[-1]: output[0] for output in self._model.run()}
-        return merged(*decoded(outputs[4 + 2 * POINTS], outputs[1][:, 0], self._floor), placement)
+        outputs = {output.values.shape[-1]: output for output in self._model.stored()}
+        return merged(*decoded(outputs[4 + 2 * POINTS], outputs[1], self._floor), placement)
 
     def _farther(self, picture: Picture) -> tuple[Face, ...]:
         found = self._look(*surrounded(picture, 0.5, 0.5, FARTHER * max(1.0, picture.shape)))
@@ -129,15 +129,16 @@ def scaled(square: Bytes, room: Floats) -> None:
     cv2.addWeighted(square, 1 / 127.5, square, 0, -1, dst=room, dtype=cv2.CV_32F)
 
 
-def decoded(regressions: Floats, logits: Floats, floor: float) -> tuple[Floats, Floats]:
+def decoded(regressions: Stored, logits: Stored, floor: float) -> tuple[Floats, Floats]:
     """Places at or above `floor`: box and points as x and y, in pixels of the square, (n, 16), and scores (n,).
 
-    `regressions` has a row per place: the box's centre and size, then x and y of each point, all in pixels; the
-    centre and the points count from the place's own middle.
+    `regressions` (1, places, 16) has the box's centre and size, then x and y of each point, all in pixels; the centre
+    and the points count from the place's own middle. `logits` are (1, places, 1).
     """
-    places = np.flatnonzero(logits >= log(floor / (1 - floor)))
-    scores = array(1 / (1 + np.exp(-logits[places])))
-    rows = regressions[places] + MIDDLES[places]
+    certain = logits.values.ravel()
+    places = np.flatnonzero(certain >= logits.lowest(log(floor / (1 - floor))))
+    scores = array(1 / (1 + np.exp(-logits.numbers(certain[places]))))
+    rows = regressions.numbers(regressions.values[0][places]) + MIDDLES[places]
     half = rows[:, 2:4] / 2
     rows[:, 2:4] = rows[:, :2] + half
     rows[:, :2] -= half

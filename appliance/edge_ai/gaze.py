@@ -36,8 +36,8 @@ class IrisGaze:
         """The model knows the person's right eye; the other is shown to it in a mirror."""
         (left, top, _), (right, bottom, _) = start.tolist(), end.tolist()
         width, rise = right - left, bottom - top
-        square = TurnedSquare((left + right) / 2, (top + bottom) / 2, REGION * hypot(width, rise), atan2(rise, width))
-        cut = square.part(rgb, SIDE_PX)
+        side, slope = REGION * hypot(width, rise), atan2(rise, width)
+        cut = TurnedSquare((left + right) / 2, (top + bottom) / 2, side, slope).levelled().part(rgb, SIDE_PX)
         np.multiply(cut[:, ::-1] if mirrored else cut, np.float32(1 / 255), out=self._iris.room()[0])
         outputs = {output.size: output.ravel() for output in self._iris.run()}
         contour = outputs[CONTOUR_VALUES]

@@ -77,7 +77,7 @@ class FaceLandmarks:
 
     def mesh(self, picture: Picture, outline: TurnedSquare) -> Mesh:
         """The mesh of the face in a square that just holds it."""
-        square = outline._replace(side=REGION * outline.side)
+        square = outline._replace(side=REGION * outline.side).levelled()
         shown = square.rgb(picture, SIDE_PX)
         np.multiply(shown, np.float32(1 / 255), out=self._mesh.room()[0])
         outputs = {output.size: output for output in self._mesh.run()}

@@ -80,6 +80,8 @@ class NanoDet:
         """
         placement = self._show(picture, region, tone)
         boxes, scores, classes = decoded(self._model.stored(), floor, wanted)
+        if not len(boxes):
+            return []
         kept = best_of_each_class(boxes, scores, classes, SAME_THING)
         corners = placement.to_picture(boxes[kept].reshape(-1, 2, 2)).clip(0, 1).reshape(-1, 4)
         found = zip(classes[kept].tolist(), scores[kept].tolist(), corners.tolist(), strict=True)
@@ -100,21 +102,21 @@ class NanoDetItems:
     def __init__(self, model: Model, floor: float = FLOOR) -> None:
         self._network = NanoDet(model)
         self._floor = floor
-        self._wanted = EVERYTHING
         self._candidate = LOWER_MIDDLE
+        self.watch_for(LABELS)
 
     def watch_for(self, labels: Collection[str]) -> None:
         """See ItemFinder. A room full of chairs takes no time then."""
-        self._wanted = np.array([label == PERSON or label in labels for label in LABELS])
+        things = {*labels} - {PERSON}
+        self._things, self._all = only(things), only({*things, PERSON})
 
     def find(self, picture: Picture) -> tuple[Item, ...]:
         """Every thing and person, the most certain first: a look at the whole, one at hands and desk."""
-        whole = self._look(picture, WHOLE)
+        whole = self._look(picture, WHOLE, self._all)
         self._candidate = max((item.box for item in whole if item.label == PERSON), key=area, default=self._candidate)
-        closer = self._look(picture, hands_and_desk(self._candidate, picture.shape))
         # Inside the closer look a person is cut into parts: persons come from the whole picture alone.
-        found = distinct([*whole, *(item for item in closer if item.label != PERSON)])
-        return self._confirmed(picture, found)
+        closer = self._look(picture, hands_and_desk(self._candidate, picture.shape), self._things)
+        return self._confirmed(picture, distinct([*whole, *closer]))
 
     def _confirmed(self, picture: Picture, found: tuple[Item, ...]) -> tuple[Item, ...]:
         doubted = [item for item in found if item.label in DOUBTED and item.score >= DOUBT_FROM][:DOUBT_LOOKS]
@@ -127,12 +129,12 @@ class NanoDetItems:
         if 2 * size > 1:
             return item
         side = min(DOUBT_SIDE * size, DOUBT_SIDE_MOST)
-        seen = self._look(picture, square_around(*middle(item.box), side, picture.shape))
-        again = next((again for again in seen if _is_same(again, item)), None)
+        seen = self._look(picture, square_around(*middle(item.box), side, picture.shape), only({item.label}))
+        again = next((again for again in seen if overlap(again.box, item.box) >= SEEN_AGAIN), None)
         return again and Item(item.label, round((item.score + again.score) / 2, 4), again.box)
 
-    def _look(self, picture: Picture, region: Region) -> list[Item]:
-        return self._network.look(picture, region, self._floor, wanted=self._wanted)
+    def _look(self, picture: Picture, region: Region, labels: Wanted) -> list[Item]:
+        return self._network.look(picture, region, self._floor, wanted=labels)
 
 
 def hands_and_desk(candidate: Box, shape: float) -> Region:
@@ -158,16 +160,19 @@ def decoded(outputs: list[Stored], floor: float, wanted: Wanted = EVERYTHING) ->
     return boxes, certain, classes
 
 
+def only(labels: Collection[str]) -> Wanted:
+    """Only these labels are of interest."""
+    return np.array([label in labels for label in LABELS])
+
+
 def distinct(items: list[Item]) -> tuple[Item, ...]:
     """Each thing once, the most certain first, where several looks saw it."""
+    if len(items) < 2:
+        return tuple(items)
     boxes = array([item.box for item in items]).reshape(-1, 4)
     scores = array([item.score for item in items])
     classes = np.array([LABELS.index(item.label) for item in items], np.intp)
     return tuple(items[place] for place in best_of_each_class(boxes, scores, classes, SAME_THING))
-
-
-def _is_same(again: Item, item: Item) -> bool:
-    return again.label == item.label and overlap(again.box, item.box) >= SEEN_AGAIN
 
 
 def _found_at(
@@ -180,8 +185,9 @@ def _found_at(
     if certain.max() < lowest:
         return None
     places = np.flatnonzero(certain >= lowest)
-    if wanted is not EVERYTHING:
-        places = places[wanted[places % labels]]
+    places = places[wanted[places % labels]]
+    if not len(places):
+        return None
     cells, classes = np.divmod(places, labels)
     logits = sides.numbers(sides.values.reshape(rows * columns, -1)[cells])
     return CELLS[rows][cells], logits, scores.numbers(certain[places]), classes

@@ -129,13 +129,14 @@ class Picture:
         Averaging keeps a phone of a few pixels from falling between the samples, and by halves it is some twenty
         times as fast as by any other share; less than a half is left to interpolation.
         """
-        half = copy(self)
-        half._level += 1
-        return half
+        return self._halved(1)
 
     def grey(self, width: int) -> Bytes:
         """The luma, halved until it is at most `width` wide; nobody makes the colours for it."""
-        return self.luma if self.width <= width else self.half.grey(width)
+        level = self._level
+        while self._luma.at(level).shape[1] > width:
+            level += 1
+        return self._luma.at(level)
 
     def cut(self, region: Region) -> Picture:
         """The part of the picture inside `region`, on even pixels, two at least; a view, nothing is copied."""
@@ -151,7 +152,15 @@ class Picture:
 
         A part that is cut from it shares its halves with all other parts.
         """
-        return self.half.shrunk(2 * scale) if scale <= 0.5 else self
+        times = 0
+        while scale <= 0.5:
+            scale, times = 2 * scale, times + 1
+        return self._halved(times) if times else self
+
+    def _halved(self, times: int) -> Picture:
+        halved = copy(self)
+        halved._level += times
+        return halved
 
     def rgb(self, width: int, height: int) -> Bytes:
         """The picture as RGB of shape (height, width, 3), both even; the colours of BT.601, video range."""
@@ -162,11 +171,9 @@ class Picture:
     def paint(self, room: Bytes) -> None:
         """The same into an array (height, width, 3), or a part of one."""
         height, width, _ = room.shape
-        if 2 * width <= self.width and 2 * height <= self.height:
-            self.half.paint(room)
-            return
+        seen = self.shrunk(max(width / self.width, height / self.height))
         stacked, (luma, blue, red) = planes_for(width, height)
-        for plane, small in ((self.luma, luma), (self.blue, blue), (self.red, red)):
+        for plane, small in ((seen.luma, luma), (seen.blue, blue), (seen.red, red)):
             cv2.resize(plane, small.shape[::-1], dst=small, interpolation=cv2.INTER_LINEAR)
         cv2.cvtColor(stacked, cv2.COLOR_YUV2RGB_I420, dst=room)
 
@@ -212,8 +219,8 @@ def put_into(square: Bytes, picture: Picture, region: Region = WHOLE) -> Placeme
     scale = side / max(part.width, part.height)
     width, height = (max(2, _even(length * scale)) for length in (part.width, part.height))
     left, top = (side - width) // 2, (side - height) // 2
-    if min(width, height) < side:
-        square.fill(0)
+    square[:top], square[top + height :] = 0, 0
+    square[:, :left], square[:, left + width :] = 0, 0
     part.paint(square[top : top + height, left : left + width])
     return Placement(region, left, top, width, height)
 

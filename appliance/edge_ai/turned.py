@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from math import cos, sin
-from typing import NamedTuple
+from math import cos, radians, sin
+from typing import Final, NamedTuple
 
 import cv2
 import numpy as np
 
 from appliance.edge_ai.picture import Bytes, Floats, Picture, array, planes_for
+
+LEVEL: Final = radians(4)
+"""Cutting out whole pixels costs a third of turning them. On six clips a mesh moved by 0.4 hundredths of the face's
+size when a slope of 2 to 4 degrees was left in, the head's angles by 0.6 to 0.8 degrees, the irises by 0.01."""
 
 
 class TurnedSquare(NamedTuple):
@@ -19,19 +23,25 @@ class TurnedSquare(NamedTuple):
     side: float
     slope: float
 
+    def levelled(self) -> TurnedSquare:
+        """The square upright and on even pixels if it lies almost so; as it is otherwise."""
+        if abs(self.slope) > LEVEL:
+            return self
+        side = max(2, 2 * round(self.side / 2))
+        left, top = (2 * round((middle - side / 2) / 2) for middle in (self.x, self.y))
+        return TurnedSquare(left + side / 2, top + side / 2, float(side), 0.0)
+
     def rgb(self, picture: Picture, side_px: int) -> Bytes:
         """What lies in the square, RGB (side_px, side_px, 3), even; beyond the frame its edge goes on."""
         stacked, (luma, blue, red) = planes_for(side_px, side_px)
-        _cut(picture.luma, luma, self._matrix(side_px, 1.0))
-        matrix = self._matrix(side_px // 2, 0.5)
-        _cut(picture.blue, blue, matrix)
-        _cut(picture.red, red, matrix)
+        for plane, room in ((picture.luma, luma), (picture.blue, blue), (picture.red, red)):
+            self._cut(plane, room, room.shape[0] / side_px)
         return np.asarray(cv2.cvtColor(stacked, cv2.COLOR_YUV2RGB_I420), np.uint8)
 
     def part(self, rgb: Bytes, side_px: int) -> Bytes:
         """The same for a picture that is RGB already, (height, width, 3)."""
         part = np.empty((side_px, side_px, 3), np.uint8)
-        _cut(rgb, part, self._matrix(side_px, 1.0))
+        self._cut(rgb, part)
         return part
 
     def to_pixels(self, points: Floats, side_px: int) -> Floats:
@@ -44,6 +54,27 @@ class TurnedSquare(NamedTuple):
         placed: Floats = points @ turn + array(start)
         return placed
 
+    def _cut(self, plane: Bytes, into: Bytes, resolution: float = 1.0) -> None:
+        """Fills `into` from a plane that has `resolution` times the picture's."""
+        size = into.shape[1::-1]
+        upright = self._pixels(plane, resolution)
+        if upright is not None:
+            cv2.resize(upright, size, dst=into, interpolation=cv2.INTER_LINEAR)
+            return
+        matrix, flags = self._matrix(size[0], resolution), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        cv2.warpAffine(plane, matrix, size, dst=into, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+
+    def _pixels(self, plane: Bytes, resolution: float) -> Bytes | None:
+        """The whole pixels in the square, where it is upright and within the frame."""
+        half = self.side / 2
+        edges = [resolution * edge for edge in (self.y - half, self.y + half, self.x - half, self.x + half)]
+        rows, columns = plane.shape[:2]
+        inside = edges[0] >= 0 and edges[1] <= rows and edges[2] >= 0 and edges[3] <= columns
+        if self.slope or not inside or not all(edge.is_integer() for edge in edges):
+            return None
+        top, bottom, left, right = map(int, edges)
+        return plane[top:bottom, left:right]
+
     def _matrix(self, side_px: int, resolution: float) -> Floats:
         """From pixels of a cut to those of a plane that has `resolution` times the picture's."""
         scale = self.side * resolution / side_px
@@ -53,8 +84,3 @@ class TurnedSquare(NamedTuple):
         left = self.x * resolution - 0.5 - across * half + down * half
         top = self.y * resolution - 0.5 - down * half - across * half
         return array([[across, -down, left], [down, across, top]])
-
-
-def _cut(plane: Bytes, into: Bytes, matrix: Floats) -> None:
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    cv2.warpAffine(plane, matrix, into.shape[1::-1], dst=into, flags=flags, borderMode=cv2.BORDER_REPLICATE)

@@ -20,6 +20,7 @@ import msgspec
 import pytest
 
 from deskproctor.broker import EmbeddedBroker
+from deskproctor.free_port import free_port
 from messaging.mqtt import MqttBus
 from messaging.ports import Bus, ReportGarbled, Will
 from messaging.rights import CONSOLE_RIGHTS, SERVER_RIGHTS, Rights, desk_rights
@@ -182,9 +183,7 @@ class MosquittoSite(RealSite):
         super().__init__()
         self._folder = folder
         self._passwords = {user: secrets.token_urlsafe(16) for user in USERS}
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         _write_mosquitto_files(folder, self._port, self._passwords)
         self.start()
 

@@ -8,6 +8,7 @@ import time
 import pytest
 import trustme
 
+from deskproctor.free_port import free_port
 from messaging.mqtt import MqttBus
 from messaging.settings import BrokerSettings
 from proctoring.wire import OrderOutcome, desk_topic
@@ -38,9 +39,7 @@ def port(certificates):
     mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
     if not mosquitto:
         pytest.skip("Mosquitto is not installed: apt-get install mosquitto")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     (certificates / "acl").write_text("pattern write desk/%u/outcomes\npattern read desk/%u/outcomes\n")
     (certificates / "mosquitto.conf").write_text(
         f"listener {port} 127.0.0.1\nuser root\ncafile {certificates}/ca.pem\ncertfile {certificates}/broker.pem\n"

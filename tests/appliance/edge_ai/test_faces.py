@@ -5,6 +5,7 @@ import pytest
 
 from appliance.edge_ai.faces import CERTAIN, POINTS, SIDE_PX, FullRangeFaces, decoded, scaled, surrounded
 from appliance.edge_ai.picture import array
+from appliance.edge_ai.ports import Stored
 from proctoring.observation import height
 
 PLACES = 48 * 48
@@ -24,17 +25,16 @@ class OneFaceModel:
     def room(self):
         return np.empty((1, SIDE_PX, SIDE_PX, 3), np.float32)
 
-    def run(self):
+    def stored(self):
         self.looks += 1
-        return [self.regressions, self.logits]
+        return [Stored(self.regressions, 0.0, 0), Stored(self.logits, 0.0, 0)]
 
 
 def test_a_box_and_its_points_are_read_where_they_lie():
-    regressions, logits = np.zeros((PLACES, 16), np.float32), np.full(PLACES, -9.0, np.float32)
-    place = 10 * 48 + 20
-    regressions[place] = [1, -2, 40, 30, *range(2 * POINTS)]
-    logits[place] = 0.0
-    rows, scores = decoded(regressions, logits, 0.5)
+    model, place = OneFaceModel(0, 0, 0, logit=-9.0), 10 * 48 + 20
+    model.regressions[0, place] = [1, -2, 40, 30, *range(2 * POINTS)]
+    model.logits[0, place] = 0.0
+    rows, scores = decoded(*model.stored(), 0.5)
     assert rows.shape == (1, 4 + 2 * POINTS)
     assert rows[0, :4].tolist() == [63, 25, 103, 55]
     assert rows[0, 4:6].tolist() == [82, 43]
@@ -43,8 +43,18 @@ def test_a_box_and_its_points_are_read_where_they_lie():
 
 
 def test_raw_scores_of_any_size_stay_between_0_and_1():
-    _, scores = decoded(np.zeros((PLACES, 16), np.float32), np.full(PLACES, 1e9, np.float32), 0.5)
-    assert scores.max() <= 1
+    _, scores = decoded(*OneFaceModel(24, 24, 60, logit=1e9).stored(), 0.5)
+    assert scores.tolist() == [1]
+
+
+def test_a_network_of_whole_numbers_is_read_alike():
+    model, place = OneFaceModel(24, 24, 60), 24 * 48 + 24
+    boxes = Stored((model.regressions / 0.5 + 3).astype(np.int8), 0.5, 3)
+    logits = Stored((np.clip(model.logits, -12, 12) / 0.1 - 2).astype(np.int8), 0.1, -2)
+    rows, scores = decoded(boxes, logits, 0.5)
+    assert rows[0, :4].tolist() == decoded(*model.stored(), 0.5)[0][0, :4].tolist()
+    assert logits.numbers(logits.values[0, place]) == pytest.approx(5, abs=0.05)
+    assert scores == pytest.approx([1 / (1 + np.exp(-5))], abs=0.01)
 
 
 def test_bytes_are_scaled_to_minus_one_to_one():
