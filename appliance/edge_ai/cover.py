@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from math import sqrt
 from statistics import median
 from typing import Final, NamedTuple
 
@@ -136,8 +137,8 @@ def view_of(mesh: Mesh, pose: Pose, at_ms: int) -> View:
     mouth, eyes, face = np.split(green, PARTS)
     redness = (red - green)[: len(mouth)]
     pattern = np.concatenate([mouth - mouth.mean(), REDNESS * (redness - redness.mean())])
-    length = max(float(np.linalg.norm(pattern)), 1e-6)
-    return View(at_ms, pose, mesh.sureness, array(pattern / length), float(np.median(eyes) - np.median(face)))
+    length = max(sqrt(pattern @ pattern), 1e-6)
+    return View(at_ms, pose, mesh.sureness, array(pattern / length), median(eyes.tolist()) - median(face.tolist()))
 
 
 def is_open_to_view(pose: Pose) -> bool:

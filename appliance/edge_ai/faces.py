@@ -81,7 +81,7 @@ class FullRangeFaces:
         return sorted(doubtful, key=lambda face: -height(face.box))[: self._looks]
 
     def _look(self, square: Bytes, placement: Placement) -> tuple[Face, ...]:
-        scaled(square, self._model.room()[0])
+        show(square, placement, self._model.room()[0])
         outputs = {output.values.shape[-1]: output for output in self._model.stored()}
         return merged(*decoded(outputs[4 + 2 * POINTS], outputs[1], self._floor), placement)
 
@@ -124,9 +124,11 @@ def surrounded(picture: Picture, x: float, y: float, side: float) -> tuple[Bytes
     return square, Placement(inside, left, top, width, height_px)
 
 
-def scaled(square: Bytes, room: Floats) -> None:
-    """Bytes to -1..1, as the network was trained, into room of the same shape."""
-    cv2.addWeighted(square, 1 / 127.5, square, 0, -1, dst=room, dtype=cv2.CV_32F)
+def show(square: Bytes, placement: Placement, room: Floats) -> None:
+    """Bytes to -1..1, as the network was trained, into room of the same shape; beside the picture all is black."""
+    top, bottom = placement.top_px, placement.top_px + placement.height_px
+    room[:top] = room[bottom:] = -1
+    cv2.addWeighted(square[top:bottom], 1 / 127.5, square[top:bottom], 0, -1, dst=room[top:bottom], dtype=cv2.CV_32F)
 
 
 def decoded(regressions: Stored, logits: Stored, floor: float) -> tuple[Floats, Floats]:
@@ -137,6 +139,8 @@ def decoded(regressions: Stored, logits: Stored, floor: float) -> tuple[Floats, 
     """
     certain = logits.values.ravel()
     places = np.flatnonzero(certain >= logits.lowest(log(floor / (1 - floor))))
+    if not len(places):
+        return NOTHING
     scores = array(1 / (1 + np.exp(-logits.numbers(certain[places]))))
     rows = regressions.numbers(regressions.values[0][places]) + MIDDLES[places]
     half = rows[:, 2:4] / 2
@@ -175,6 +179,9 @@ def _middles() -> Floats:
     size = np.zeros_like(x)
     return np.stack([x, y, size, size, *(x, y) * POINTS], axis=1)
 
+
+NOTHING = (array([]).reshape(0, 4 + 2 * POINTS), array([]))
+"""No row and no score."""
 
 MIDDLES = _middles()
 """What is to be added to a place's row: its own middle to all but the box's size, (2304, 16)."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from math import atan2, hypot
 
+import cv2
 import numpy as np
 
 from appliance.edge_ai.picture import Bytes, Floats
@@ -38,10 +39,10 @@ class IrisGaze:
         width, rise = right - left, bottom - top
         side, slope = REGION * hypot(width, rise), atan2(rise, width)
         cut = TurnedSquare((left + right) / 2, (top + bottom) / 2, side, slope).levelled().part(rgb, SIDE_PX)
-        np.multiply(cut[:, ::-1] if mirrored else cut, np.float32(1 / 255), out=self._iris.room()[0])
-        outputs = {output.size: output.ravel() for output in self._iris.run()}
-        contour = outputs[CONTOUR_VALUES]
-        place = _place(float(outputs[IRIS_VALUES][0]), float(contour[3 * OUTER]), float(contour[3 * INNER]))
+        np.multiply(cv2.flip(cut, 1) if mirrored else cut, np.float32(1 / 255), out=self._iris.room()[0])
+        outputs = {output.values.size: output for output in self._iris.stored()}
+        iris, contour = outputs[IRIS_VALUES], outputs[CONTOUR_VALUES]
+        place = _place(iris.number(0), contour.number(3 * OUTER), contour.number(3 * INNER))
         return -place if mirrored else place
 
 

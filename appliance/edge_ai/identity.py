@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 
 from appliance.edge_ai.alignment import LEFT_EYE, MOUTH, NOSE, RIGHT_EYE, cut_out, points_px
-from appliance.edge_ai.picture import Bytes, Floats, Picture, from_rgb
+from appliance.edge_ai.picture import Bytes, Floats, Picture, from_rgb, mean_and_deviation
 from appliance.edge_ai.ports import FaceFinder, Model
 from proctoring.errors import DeskproctorError
 from proctoring.observation import Face, height
@@ -127,10 +127,10 @@ class Clearness(NamedTuple):
 def clearness(cut: Bytes) -> Clearness:
     """Light, contrast and detail of a cut-out face."""
     luma = cv2.cvtColor(cut, cv2.COLOR_RGB2GRAY)[INSIDE]
-    small = cv2.resize(luma, (DETAIL_SIDE_PX,) * 2, interpolation=cv2.INTER_AREA).astype(np.float32)
-    contrast = float(small.std())
-    detail = float(cv2.Laplacian(small, cv2.CV_32F).var()) / contrast**2 if contrast else 0.0
-    return Clearness(float(small.mean()), contrast, detail)
+    small = cv2.resize(luma, (DETAIL_SIDE_PX,) * 2, interpolation=cv2.INTER_AREA)
+    light, contrast = mean_and_deviation(small)
+    _, edges = mean_and_deviation(cv2.Laplacian(small, cv2.CV_32F))
+    return Clearness(light, contrast, (edges / contrast) ** 2 if contrast else 0.0)
 
 
 def is_lit(clear: Clearness) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from appliance.edge_ai.picture import Bytes, Picture
+from appliance.edge_ai.picture import Bytes, Picture, mean_and_deviation
 from proctoring.observation import Light
 
 # A thumbnail this narrow has the picture's light and none of the sensor's noise.
@@ -48,7 +48,7 @@ class LightWatch:
 def measure(picture: Picture, known_sharpness: float | None = None) -> Light:
     """Mean, spread and glare of the picture's luma, and its sharpness unless it is known, all in 0..1."""
     small = picture.grey(THUMBNAIL_PX)
-    mean, deviation = (float(value[0, 0]) for value in cv2.meanStdDev(np.clip(small, BLACK, WHITE)))
+    mean, deviation = mean_and_deviation(np.clip(small, BLACK, WHITE))
     return Light(
         mean=round((mean - BLACK) / (WHITE - BLACK), 4),
         spread=round(deviation / (WHITE - BLACK), 4),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from math import log2
 from typing import Final
 
 import numpy as np
@@ -50,6 +51,7 @@ FLOOR = 0.25
 # desk. A phone in the hand is some 20 pixels long in the whole picture's square and twice that in this one.
 CLOSER_SIDE = 0.7
 CLOSER_MARGIN = 0.04
+NEAR = 1.2
 
 # What an exam prohibits is easily mistaken: a cup's handle, a chair's leg or a watch can look like a phone at one
 # scale. So there is a second look, inside a square of six times the thing's own size (nearly the whole picture for
@@ -115,7 +117,7 @@ class NanoDetItems:
         whole = self._look(picture, WHOLE, self._all)
         self._candidate = max((item.box for item in whole if item.label == PERSON), key=area, default=self._candidate)
         # Inside the closer look a person is cut into parts: persons come from the whole picture alone.
-        closer = self._look(picture, hands_and_desk(self._candidate, picture.shape), self._things)
+        closer = self._look(picture, hands_and_desk(self._candidate, picture), self._things)
         return self._confirmed(picture, distinct([*whole, *closer]))
 
     def _confirmed(self, picture: Picture, found: tuple[Item, ...]) -> tuple[Item, ...]:
@@ -137,11 +139,20 @@ class NanoDetItems:
         return self._network.look(picture, region, self._floor, wanted=labels)
 
 
-def hands_and_desk(candidate: Box, shape: float) -> Region:
-    """The square to look at more closely; `shape` is the picture's width divided by its height."""
-    side = CLOSER_SIDE * height(candidate)
+def hands_and_desk(candidate: Box, picture: Picture) -> Region:
+    """The square to look at more closely."""
+    side = pixel_for_pixel(CLOSER_SIDE * height(candidate) * picture.height) / picture.height
     x, _ = middle(candidate)
-    return square_around(x, candidate[3] + CLOSER_MARGIN * side - side / 2, side, shape)
+    return square_around(x, candidate[3] + CLOSER_MARGIN * side - side / 2, side, picture.shape)
+
+
+def pixel_for_pixel(side_px: float) -> float:
+    """The side at which the network takes the pixels, or halves of them, as they are, if that is near; else the same.
+
+    To scale them to its square costs as much again as to show them.
+    """
+    own = SIDE_PX * 2.0 ** max(0, round(log2(max(1.0, side_px) / SIDE_PX)))
+    return own if own / NEAR <= side_px <= own * NEAR else side_px
 
 
 def decoded(outputs: list[Stored], floor: float, wanted: Wanted = EVERYTHING) -> tuple[Floats, Floats, Places]:

@@ -225,6 +225,12 @@ def put_into(square: Bytes, picture: Picture, region: Region = WHOLE) -> Placeme
     return Placement(region, left, top, width, height)
 
 
+def mean_and_deviation(plane: Bytes | Floats | cv2.typing.MatLike) -> tuple[float, float]:
+    """The mean of a plane's values, and how far they usually are from it."""
+    mean, deviation = cv2.meanStdDev(plane)
+    return float(mean[0, 0]), float(deviation[0, 0])
+
+
 def _even(length: float) -> int:
     return 2 * round(length / 2)
 

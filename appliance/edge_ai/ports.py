@@ -27,6 +27,11 @@ class Stored(NamedTuple):
         """The smallest value that stands for at least `number`: comparing whole numbers costs next to nothing."""
         return math.ceil(number / self.step + self.zero) if self.step else number
 
+    def number(self, place: int) -> float:
+        """What one value stands for, counted through all rows."""
+        value = float(self.values.item(place))
+        return (value - self.zero) * self.step if self.step else value
+
     def numbers(self, values: NDArray[Any]) -> Floats:
         """What some of the values stand for."""
         found = values.astype(np.float32)

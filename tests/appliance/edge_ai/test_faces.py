@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from appliance.edge_ai.faces import CERTAIN, POINTS, SIDE_PX, FullRangeFaces, decoded, scaled, surrounded
-from appliance.edge_ai.picture import array
+from appliance.edge_ai.faces import CERTAIN, POINTS, SIDE_PX, FullRangeFaces, decoded, show, surrounded
+from appliance.edge_ai.picture import WHOLE, Placement, array
 from appliance.edge_ai.ports import Stored
 from proctoring.observation import height
 
@@ -57,10 +57,14 @@ def test_a_network_of_whole_numbers_is_read_alike():
     assert scores == pytest.approx([1 / (1 + np.exp(-5))], abs=0.01)
 
 
-def test_bytes_are_scaled_to_minus_one_to_one():
-    room = np.empty(2, np.float32)
-    scaled(np.array([0, 255], np.uint8), room)
-    assert room == pytest.approx([-1, 1])
+def test_the_network_is_shown_minus_one_to_one_and_black_above_and_below_the_picture():
+    square = np.full((SIDE_PX, SIDE_PX, 3), 255, np.uint8)
+    square[:, :10] = 0
+    room = np.full(square.shape, np.nan, np.float32)
+    show(square, Placement(WHOLE, 10, 42, 182, 108), room)
+    shown = np.full(square.shape, -1.0)
+    shown[42:150, 10:] = 1
+    assert room == pytest.approx(shown)
 
 
 def test_a_large_face_needs_one_look_and_lies_where_the_network_says(plain):

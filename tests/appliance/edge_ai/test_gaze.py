@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from appliance.edge_ai.gaze import CONTOUR_VALUES, EYES, IRIS_VALUES, IrisGaze
+from appliance.edge_ai.ports import Stored
 
 
 class IrisAt:
@@ -14,13 +15,13 @@ class IrisAt:
         self.batch = np.full((1, 64, 64, 3), np.nan, np.float32)
         return self.batch
 
-    def run(self):
+    def stored(self):
         batch = self.batch
         assert batch.shape == (1, 64, 64, 3) and batch.min() >= 0 and batch.max() <= 1
         contour, iris = np.zeros((1, CONTOUR_VALUES), np.float32), np.zeros((1, IRIS_VALUES), np.float32)
         contour[0, 0], contour[0, 8 * 3] = 18, 46
         iris[0, 0] = self.places_px.pop(0)
-        return [contour, iris]
+        return [Stored(contour, 0.0, 0), Stored(iris, 0.0, 0)]
 
 
 def level_mesh():
@@ -45,9 +46,9 @@ def test_a_mirrored_picture_of_an_eye_is_what_the_model_is_given():
     shown = []
 
     class Watching(IrisAt):
-        def run(self):
+        def stored(self):
             shown.append(self.batch[0].mean(axis=(0, 2)))
-            return super().run()
+            return super().stored()
 
     rgb = np.zeros((200, 400, 3), np.uint8)
     rgb[:, 125:200] = rgb[:, 225:] = 255
@@ -55,3 +56,10 @@ def test_a_mirrored_picture_of_an_eye_is_what_the_model_is_given():
     right, left = shown
     assert right[24] < 0.2 and right[40] > 0.8
     assert left[24] > 0.8 and left[40] < 0.2
+
+
+def test_one_value_of_a_network_of_whole_numbers_is_what_it_stands_for():
+    values = np.array([[-128, 7], [0, 127]], np.int8)
+    stored = Stored(values, 0.5, 3)
+    assert [stored.number(place) for place in range(4)] == stored.numbers(values).ravel().tolist()
+    assert Stored(values.astype(np.float32), 0.0, 0).number(1) == 7

@@ -1,8 +1,9 @@
+import cv2
 import numpy as np
 import pytest
 
-from appliance.edge_ai.objects import LABELS, NanoDet, NanoDetItems, decoded, hands_and_desk
-from appliance.edge_ai.picture import WHOLE
+from appliance.edge_ai.objects import LABELS, NanoDet, NanoDetItems, decoded, hands_and_desk, pixel_for_pixel
+from appliance.edge_ai.picture import WHOLE, Picture, put_into
 from appliance.edge_ai.ports import Stored
 
 PHONE, PERSON = LABELS.index("cell phone"), LABELS.index("person")
@@ -118,11 +119,34 @@ def test_a_thing_that_lies_beyond_the_pictures_edge_stops_nothing(plain, label):
     assert [item.box[1] == item.box[3] for item in found] == [True] * (label == PERSON)
 
 
-def test_the_closer_look_goes_to_the_lower_part_of_the_candidate():
-    region = hands_and_desk((0.3, 0.1, 0.7, 0.9), 16 / 9)
+def test_the_closer_look_goes_to_the_lower_part_of_the_candidate(plain):
+    region = hands_and_desk((0.3, 0.1, 0.7, 0.9), plain(128))
     assert region.top > 0.3
     assert region.bottom > 0.9
     assert (region.left + region.right) / 2 == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    ("side_px", "taken"),
+    [(0, 0), (208, 208), (340, 340), (350, 416), (490, 416), (510, 510), (700, 832), (990, 832), (1010, 1010)],
+)
+def test_a_square_of_almost_the_networks_own_size_is_taken_pixel_for_pixel(side_px, taken):
+    assert pixel_for_pixel(side_px) == taken
+
+
+def test_the_closer_look_shows_the_cameras_own_pixels():
+    luma = np.random.default_rng(1).integers(16, 235, (720, 1280), np.uint8)
+    grey = np.full((360, 640), 128, np.uint8)
+    picture = Picture(luma, grey, grey)
+    region = hands_and_desk((0.31, 0.17, 0.68, 0.92), picture)
+    room = np.empty((416, 416, 3), np.uint8)
+    put_into(room, picture, region)
+    top, left = round(region.top * 720 / 2) * 2, round(region.left * 1280 / 2) * 2
+    shown = cv2.cvtColor(
+        np.concatenate([picture.cut(region).luma, np.full((208, 416), 128, np.uint8)]), cv2.COLOR_YUV2RGB_I420
+    )
+    assert (picture.cut(region).luma == luma[top : top + 416, left : left + 416]).all()
+    assert (room == shown).all()
 
 
 @pytest.mark.parametrize("shade", [0, 128, 255])
