@@ -66,14 +66,13 @@ class TurnedSquare(NamedTuple):
 
     def _pixels(self, plane: Bytes, resolution: float) -> Bytes | None:
         """The whole pixels in the square, where it is upright and within the frame."""
-        half = self.side / 2
-        edges = [resolution * edge for edge in (self.y - half, self.y + half, self.x - half, self.x + half)]
-        rows, columns = plane.shape[:2]
-        inside = edges[0] >= 0 and edges[1] <= rows and edges[2] >= 0 and edges[3] <= columns
-        if self.slope or not inside or not all(edge.is_integer() for edge in edges):
+        corner = (self.x - self.side / 2, self.y - self.side / 2)
+        sides = [resolution * side for side in (*corner, self.side)]
+        if self.slope or not all(side.is_integer() for side in sides):
             return None
-        top, bottom, left, right = map(int, edges)
-        return plane[top:bottom, left:right]
+        left, top, side = map(int, sides)
+        inside = min(left, top) >= 0 and top + side <= plane.shape[0] and left + side <= plane.shape[1]
+        return plane[top : top + side, left : left + side] if inside else None
 
     def _matrix(self, side_px: int, resolution: float) -> Floats:
         """From pixels of a cut to those of a plane that has `resolution` times the picture's."""
