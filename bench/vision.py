@@ -102,7 +102,6 @@ class Desk:
     """One session under the usual policy that has seen its first frames."""
 
     def __init__(self, settings: EdgeAISettings, networks: Networks | None = None) -> None:
-        self.settings = settings
         self.networks = networks or Networks(settings)
         self._pictures = frames(Recording(), settings.frames_per_s)
         self._analyser, models, _ = analysis(settings, self.networks)

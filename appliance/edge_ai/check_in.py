@@ -23,7 +23,7 @@ from appliance.edge_ai.identity import (
     nearest,
 )
 from appliance.edge_ai.landmarks import FaceLandmarks
-from appliance.edge_ai.picture import Bytes, Floats, Picture, from_rgb, square_around
+from appliance.edge_ai.picture import Bytes, Floats, Picture, even, from_rgb, square_around
 from appliance.edge_ai.ports import FaceFinder, Photographer
 from appliance.runtime.clock import Clock
 from proctoring.check_in import PHOTO_LIMIT, Photo, PhotoFault, PhotoQuality
@@ -171,7 +171,7 @@ def portrait(picture: Picture, face: Face) -> bytes:
     side = AROUND * height(face.box)
     part = picture.cut(square_around((left + right) / 2, (top + bottom) / 2, side, picture.shape))
     scale = min(1.0, SIDE_PX / max(part.width, part.height))
-    rgb = part.rgb(*(max(2, 2 * round(length * scale / 2)) for length in (part.width, part.height)))
+    rgb = part.rgb(*(max(2, even(length * scale)) for length in (part.width, part.height)))
     return jpeg_of(rgb)
 
 

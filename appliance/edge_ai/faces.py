@@ -9,7 +9,7 @@ import numpy as np
 from msgspec.structs import replace
 
 from appliance.edge_ai.boxes import contains, groups, middle
-from appliance.edge_ai.picture import Bytes, Floats, Picture, Placement, Region, array, letterbox
+from appliance.edge_ai.picture import Bytes, Floats, Picture, Placement, Region, array, even, letterbox
 from appliance.edge_ai.ports import Model, Stored
 from proctoring.observation import Face, height
 
@@ -116,7 +116,7 @@ def surrounded(picture: Picture, x: float, y: float, side: float) -> tuple[Bytes
     inside = Region(*(min(1.0, max(0.0, at)) for at in (start_x, start_y, start_x + across, start_y + side)))
     shrunk = picture.shrunk(SIDE_PX / (side * picture.height))
     part, scale = shrunk.cut(inside), SIDE_PX / (side * shrunk.height)
-    width, height_px = (min(SIDE_PX, max(2, 2 * round(length * scale / 2))) for length in (part.width, part.height))
+    width, height_px = (min(SIDE_PX, max(2, even(length * scale))) for length in (part.width, part.height))
     left = min(round((inside.left - start_x) / across * SIDE_PX), SIDE_PX - width)
     top = min(round((inside.top - start_y) / side * SIDE_PX), SIDE_PX - height_px)
     square = np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)

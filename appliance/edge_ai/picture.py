@@ -217,7 +217,7 @@ def put_into(square: Bytes, picture: Picture, region: Region = WHOLE) -> Placeme
     longer = max(2.0, (region.right - region.left) * picture.width, (region.bottom - region.top) * picture.height)
     part = picture.shrunk(side / longer).cut(region)
     scale = side / max(part.width, part.height)
-    width, height = (max(2, _even(length * scale)) for length in (part.width, part.height))
+    width, height = (max(2, even(length * scale)) for length in (part.width, part.height))
     left, top = (side - width) // 2, (side - height) // 2
     square[:top], square[top + height :] = 0, 0
     square[:, :left], square[:, left + width :] = 0, 0
@@ -231,14 +231,15 @@ def mean_and_deviation(plane: Bytes | Floats | cv2.typing.MatLike) -> tuple[floa
     return float(mean[0, 0]), float(deviation[0, 0])
 
 
-def _even(length: float) -> int:
+def even(length: float) -> int:
+    """The even number that is nearest: colours have half as many pixels."""
     return 2 * round(length / 2)
 
 
 def _span(start: float, end: float, length: int) -> tuple[int, int]:
     """From where to where shares of a side go: what lies beyond the picture's edge has a place and no size."""
-    first = min(_even(start * length), 2 * max(0, length // 2 - 1))
-    return first, max(_even(end * length), first + 2)
+    first = min(even(start * length), 2 * max(0, length // 2 - 1))
+    return first, max(even(end * length), first + 2)
 
 
 def halved(plane: Bytes) -> Bytes:

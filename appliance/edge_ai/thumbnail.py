@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import cv2
 import numpy as np
 
-from appliance.edge_ai.picture import Bytes, Picture
+from appliance.edge_ai.picture import Bytes, Picture, even
 from proctoring.observation import Box
 
 WIDTH_PX = 320
@@ -20,7 +20,7 @@ DARK, LIGHT = (0, 0, 0), (0, 220, 255)
 
 def thumbnail(picture: Picture, boxes: Iterable[Box]) -> bytes:
     """A JPEG 320 pixels wide, of at most 12 kB; empty where even the coarsest would be larger."""
-    height = 2 * round(WIDTH_PX / picture.shape / 2)
+    height = even(WIDTH_PX / picture.shape)
     drawn: Bytes = np.ascontiguousarray(picture.rgb(WIDTH_PX, height)[:, :, ::-1])
     for box in boxes:
         _frame(drawn, box)

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 import cv2
 import numpy as np
 
-from appliance.edge_ai.picture import Bytes, Floats, Picture, array, planes_for
+from appliance.edge_ai.picture import Bytes, Floats, Picture, array, even, planes_for
 
 LEVEL: Final = radians(4)
 """Cutting out whole pixels costs a third of turning them. On six clips a mesh moved by 0.4 hundredths of the face's
@@ -27,8 +27,8 @@ class TurnedSquare(NamedTuple):
         """The square upright and on even pixels if it lies almost so; as it is otherwise."""
         if abs(self.slope) > LEVEL:
             return self
-        side = max(2, 2 * round(self.side / 2))
-        left, top = (2 * round((middle - side / 2) / 2) for middle in (self.x, self.y))
+        side = max(2, even(self.side))
+        left, top = (even(middle - side / 2) for middle in (self.x, self.y))
         return TurnedSquare(left + side / 2, top + side / 2, float(side), 0.0)
 
     def rgb(self, picture: Picture, side_px: int) -> Bytes:
