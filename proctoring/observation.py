@@ -66,7 +66,7 @@ class Scene(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     still_ms: int | None = None
     """For how long the picture has not changed by a single value: a live sensor always has noise."""
     motion: float | None = None
-    """Share of the picture that changed since the last frame."""
+    """Share of the picture that changed since the last look at that."""
 
 
 class Observation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

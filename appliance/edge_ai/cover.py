@@ -109,9 +109,8 @@ class CoverWatch:
 
     def measure(self, picture: Picture, mesh: Mesh, pose: Pose, at_ms: int) -> float | None:
         """How sure it is that the face is covered, 0 to 1; None where that is not looked at or cannot be told."""
-        if not is_open_to_view(pose) or not self._pacer.is_due(at_ms, LOOK_MS):
+        if not is_open_to_view(pose) or not self._pacer.takes(at_ms, LOOK_MS):
             return None
-        self._pacer.took(at_ms)
         return self._compared(view_of(mesh, pose, at_ms)) if is_within(picture, mesh) else None
 
     def _compared(self, view: View) -> float | None:

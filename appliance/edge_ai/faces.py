@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from math import log
 
-import cv2
 import numpy as np
 from msgspec.structs import replace
 
 from appliance.edge_ai.boxes import contains, groups, middle
-from appliance.edge_ai.picture import Bytes, Floats, Picture, Placement, Region, array, even, letterbox
+from appliance.edge_ai.picture import Bytes, Floats, Picture, Placement, Region, array, even, painted, put_into
 from appliance.edge_ai.ports import Model, Stored
 from proctoring.observation import Face, height
 
@@ -69,7 +68,7 @@ class FullRangeFaces:
 
     def find(self, picture: Picture) -> tuple[Face, ...]:
         """Every face, the most certain first."""
-        found = self._look(*letterbox(picture, SIDE_PX)) or self._farther(picture)
+        found = self._seen(put_into(self._room(), picture)) or self._farther(picture)
         doubtful = self._doubtful(found)
         seen_again = [self._again(picture, face) for face in doubtful]
         sure = [face for face in found if face not in doubtful]
@@ -80,13 +79,18 @@ class FullRangeFaces:
         doubtful = [face for face in found if _is_doubtful(face) and height(face.box) >= self._tall_enough * sure]
         return sorted(doubtful, key=lambda face: -height(face.box))[: self._looks]
 
-    def _look(self, square: Bytes, placement: Placement) -> tuple[Face, ...]:
-        show(square, placement, self._model.room()[0])
+    def _room(self) -> Bytes:
+        """Where the network is shown a square, to be painted at once."""
+        room: Bytes = self._model.room()[0]
+        return room
+
+    def _seen(self, placement: Placement) -> tuple[Face, ...]:
+        """What is seen in the square that was painted."""
         outputs = {output.values.shape[-1]: output for output in self._model.stored()}
         return merged(*decoded(outputs[4 + 2 * POINTS], outputs[1], self._floor), placement)
 
     def _farther(self, picture: Picture) -> tuple[Face, ...]:
-        found = self._look(*surrounded(picture, 0.5, 0.5, FARTHER * max(1.0, picture.shape)))
+        found = self._seen(put_around(self._room(), picture, 0.5, 0.5, FARTHER * max(1.0, picture.shape)))
         return tuple(face for face in found if height(face.box) > LARGE)
 
     def _again(self, picture: Picture, face: Face) -> Face | None:
@@ -101,12 +105,12 @@ class FullRangeFaces:
 
     def _seen_within(self, picture: Picture, face: Face, heights: float) -> Face | None:
         x, y = middle(face.box)
-        seen = self._look(*surrounded(picture, x, y, heights * height(face.box)))
+        seen = self._seen(put_around(self._room(), picture, x, y, heights * height(face.box)))
         return next((again for again in seen if contains(again.box, x, y)), None)
 
 
-def surrounded(picture: Picture, x: float, y: float, side: float) -> tuple[Bytes, Placement]:
-    """A square around (x, y), RGB (192, 192, 3), black beyond the picture, and where the picture lies in it.
+def put_around(square: Bytes, picture: Picture, x: float, y: float, side: float) -> Placement:
+    """Paints what lies around (x, y) into a square (192, 192, 3), black beyond the picture; where that lies there.
 
     `side` is a share of the picture's height; it is two pixels at least.
     """
@@ -119,16 +123,7 @@ def surrounded(picture: Picture, x: float, y: float, side: float) -> tuple[Bytes
     width, height_px = (min(SIDE_PX, max(2, even(length * scale))) for length in (part.width, part.height))
     left = min(round((inside.left - start_x) / across * SIDE_PX), SIDE_PX - width)
     top = min(round((inside.top - start_y) / side * SIDE_PX), SIDE_PX - height_px)
-    square = np.zeros((SIDE_PX, SIDE_PX, 3), np.uint8)
-    part.paint(square[top : top + height_px, left : left + width])
-    return square, Placement(inside, left, top, width, height_px)
-
-
-def show(square: Bytes, placement: Placement, room: Floats) -> None:
-    """Bytes to -1..1, as the network was trained, into room of the same shape; beside the picture all is black."""
-    top, bottom = placement.top_px, placement.top_px + placement.height_px
-    room[:top] = room[bottom:] = -1
-    cv2.addWeighted(square[top:bottom], 1 / 127.5, square[top:bottom], 0, -1, dst=room[top:bottom], dtype=cv2.CV_32F)
+    return painted(square, part, Placement(inside, left, top, width, height_px))
 
 
 def decoded(regressions: Stored, logits: Stored, floor: float) -> tuple[Floats, Floats]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from math import atan2, hypot
 
 import cv2
-import numpy as np
 
 from appliance.edge_ai.picture import Bytes, Floats
 from appliance.edge_ai.ports import Model
@@ -38,12 +37,19 @@ class IrisGaze:
         (left, top, _), (right, bottom, _) = start.tolist(), end.tolist()
         width, rise = right - left, bottom - top
         side, slope = REGION * hypot(width, rise), atan2(rise, width)
-        cut = TurnedSquare((left + right) / 2, (top + bottom) / 2, side, slope).levelled().part(rgb, SIDE_PX)
-        np.multiply(cv2.flip(cut, 1) if mirrored else cut, np.float32(1 / 255), out=self._iris.room()[0])
+        square = TurnedSquare((left + right) / 2, (top + bottom) / 2, side, slope).levelled()
+        paint(self._iris.room()[0], square, rgb, mirrored)
         outputs = {output.values.size: output for output in self._iris.stored()}
         iris, contour = outputs[IRIS_VALUES], outputs[CONTOUR_VALUES]
         place = _place(iris.number(0), contour.number(3 * OUTER), contour.number(3 * INNER))
         return -place if mirrored else place
+
+
+def paint(room: Bytes, square: TurnedSquare, rgb: Bytes, mirrored: bool) -> None:
+    """What lies in the square, as it is or in a mirror."""
+    square.paint(rgb, room)
+    if mirrored:
+        cv2.flip(room, 1, dst=room)
 
 
 def _place(iris: float, outer: float, inner: float) -> float:

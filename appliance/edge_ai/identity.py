@@ -79,7 +79,7 @@ class Identity:
         return numbers
 
     def _numbers(self, cut: Bytes) -> Floats:
-        np.copyto(self._model.room()[0], cut)
+        self._model.room()[0] = cut
         numbers: Floats = self._model.run()[0][0]
         return numbers
 

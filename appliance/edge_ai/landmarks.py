@@ -80,7 +80,7 @@ class FaceLandmarks:
         """The mesh of the face in a square that just holds it."""
         square = outline._replace(side=REGION * outline.side).levelled()
         shown = square.rgb(picture, SIDE_PX)
-        np.multiply(shown, np.float32(1 / 255), out=self._mesh.room()[0])
+        self._mesh.room()[0] = shown
         outputs = {output.values.size: output for output in self._mesh.stored()}
         found = outputs[3 * MESH_POINTS]
         points = found.numbers(found.values.reshape(MESH_POINTS, 3))

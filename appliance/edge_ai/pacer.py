@@ -23,3 +23,10 @@ class Pacer:
     def took(self, at_ms: int) -> None:
         """A look was taken at this frame."""
         self._last_ms = at_ms
+
+    def takes(self, at_ms: int, pause_ms: float) -> bool:
+        """Whether a look is due at this frame, which is then taken."""
+        due = self.is_due(at_ms, pause_ms)
+        if due:
+            self.took(at_ms)
+        return due

@@ -219,10 +219,16 @@ def put_into(square: Bytes, picture: Picture, region: Region = WHOLE) -> Placeme
     scale = side / max(part.width, part.height)
     width, height = (max(2, even(length * scale)) for length in (part.width, part.height))
     left, top = (side - width) // 2, (side - height) // 2
-    square[:top], square[top + height :] = 0, 0
-    square[:, :left], square[:, left + width :] = 0, 0
-    part.paint(square[top : top + height, left : left + width])
-    return Placement(region, left, top, width, height)
+    return painted(square, part, Placement(region, left, top, width, height))
+
+
+def painted(square: Bytes, part: Picture, at: Placement) -> Placement:
+    """Paints a part of a picture to where it is to lie in a square, black beside it."""
+    right, bottom = at.left_px + at.width_px, at.top_px + at.height_px
+    square[: at.top_px], square[bottom:] = 0, 0
+    square[:, : at.left_px], square[:, right:] = 0, 0
+    part.paint(square[at.top_px : bottom, at.left_px : right])
+    return at
 
 
 def mean_and_deviation(plane: Bytes | Floats | cv2.typing.MatLike) -> tuple[float, float]:

@@ -15,11 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from appliance.edge_ai.objects import PERSON
+from appliance.edge_ai.pacer import Pacer
 from appliance.edge_ai.picture import Bytes, Floats, Picture, array
 from proctoring.observation import Box, Face, Item, Point, Scene
 
-# Finding the background again costs some 2 ms, and a camera that was moved stays moved.
+# Finding the background again costs some 2 ms, and a camera that was moved stays moved. A frozen picture stays so
+# too, and its rule votes over five seconds.
 SHIFT_EVERY_MS: Final = 1000
+STILL_EVERY_MS: Final = 500
+
+# Motion says how soon things are looked for again, and that is four times a second at the most.
+MOTION_EVERY_MS: Final = 250
+
 BACKGROUND_PX: Final = 400
 FEATURES: Final = 300
 
@@ -60,17 +67,24 @@ Flags = NDArray[np.bool_]
 
 
 class SceneWatch:
-    """Follows one camera through a session; starts anew when time goes back, for that is a new session."""
+    """Follows one camera through a session; starts anew when time goes back, for that is a new session.
+
+    Nothing here is measured in each frame: the halves of a picture are made for whoever asks first, and where a face
+    is followed, mostly nobody else asks.
+    """
 
     def __init__(self) -> None:
-        self._at_ms = self._shift_due_ms = 0
+        self._at_ms = 0
         self._persons: tuple[Box, ...] = ()
         self._begin()
 
     def measure(
         self, picture: Picture, at_ms: int, faces: tuple[Face, ...] | None, items: tuple[Item, ...] | None
     ) -> Scene:
-        """What this frame says; `faces` and `items` are what was found in it, None where nobody looked."""
+        """What this frame says; `faces` and `items` are what was found in it, None where nobody looked.
+
+        Where things were looked for, the small picture that motion is seen in is half made already.
+        """
         if at_ms < self._at_ms:
             self._begin()
         self._at_ms = at_ms
@@ -78,19 +92,30 @@ class SceneWatch:
             self._persons = tuple(item.box for item in items if item.label == PERSON)
         return Scene(
             shift=self._shift(picture, (*self._persons, *(face.box for face in faces or ()))),
-            still_ms=self._stillness.lasts_ms(picture.luma, at_ms),
-            motion=self._motion.share(picture.grey(MOTION_PX)),
+            still_ms=self._still_ms(picture),
+            motion=self._share(picture, MOTION_EVERY_MS if items is None else 0),
         )
 
     def _begin(self) -> None:
         self._background, self._stillness, self._motion = Background(), Stillness(), Motion()
-        self._persons, self._shift_due_ms = (), 0
+        self._shifts, self._stills, self._motions = Pacer(), Pacer(), Pacer()
+        self._persons = ()
 
-    def _shift(self, picture: Picture, people: tuple[Box, ...]) -> float | None:
-        if self._at_ms < self._shift_due_ms:
+    def _shift(self, picture: Picture, people: Sequence[Box]) -> float | None:
+        is_due = self._shifts.takes(self._at_ms, SHIFT_EVERY_MS)
+        return self._background.shift(picture.grey(BACKGROUND_PX), people) if is_due else None
+
+    def _still_ms(self, picture: Picture) -> int | None:
+        is_due = self._stills.takes(self._at_ms, STILL_EVERY_MS)
+        return self._stillness.lasts_ms(picture.luma, self._at_ms) if is_due else None
+
+    def _share(self, picture: Picture, pause_ms: int) -> float | None:
+        if not self._motions.is_due(self._at_ms, pause_ms):
             return None
-        self._shift_due_ms = self._at_ms + SHIFT_EVERY_MS
-        return self._background.shift(picture.grey(BACKGROUND_PX), people)
+        share = self._motion.share(picture.grey(MOTION_PX))
+        if share is not None:
+            self._motions.took(self._at_ms)
+        return share
 
 
 class Stillness:
@@ -125,7 +150,8 @@ class Motion:
         last, self._last = self._last, small
         if last is None or last.shape != small.shape:
             return None
-        return round(np.count_nonzero(cv2.absdiff(small, last) > MOTION_STEP) / small.size, 4)
+        _, changed = cv2.threshold(cv2.absdiff(small, last), MOTION_STEP, 1, cv2.THRESH_BINARY)
+        return round(cv2.countNonZero(changed) / small.size, 4)
 
 
 class Features(NamedTuple):

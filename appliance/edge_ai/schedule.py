@@ -21,9 +21,9 @@ from proctoring.policy import Policy
 ORDER: Final = tuple(Reduction)
 """What is left out first stands first. Level n leaves out the first n."""
 
-MOVES: Final = 0.02
-"""Share of the picture that changed: from here on something moves. People at work on labelled clips reach it in four
-frames of five, an empty room in one of ten."""
+MOVES: Final = 0.04
+"""Share of the picture that changed within a quarter of a second: from here on something moves. People at work on
+labelled clips reach it in four looks of five, an empty room in one of ten."""
 
 IN_MOTION_MS: Final = 250.0
 """A thing that is taken out moves, and so does whoever takes it: four looks a second."""
@@ -124,7 +124,8 @@ class Schedule:
             self._items.took(seen.at_ms)
         if looks.identity:
             self._identity.took(seen.at_ms)
-        self._motion = 1.0 if seen.scene is None or seen.scene.motion is None else seen.scene.motion
+        if seen.scene is not None and seen.scene.motion is not None:
+            self._motion = seen.scene.motion
         self.tally.add(looks)
 
     def _items_pause_ms(self, reduced: Sequence[Reduction], voting: Iterable[FlagRule]) -> float:

@@ -38,11 +38,9 @@ class TurnedSquare(NamedTuple):
             self._cut(plane, room, room.shape[0] / side_px)
         return np.asarray(cv2.cvtColor(stacked, cv2.COLOR_YUV2RGB_I420), np.uint8)
 
-    def part(self, rgb: Bytes, side_px: int) -> Bytes:
-        """The same for a picture that is RGB already, (height, width, 3)."""
-        part = np.empty((side_px, side_px, 3), np.uint8)
-        self._cut(rgb, part)
-        return part
+    def paint(self, rgb: Bytes, room: Bytes) -> None:
+        """The same into `room`, from a picture that is RGB already, (height, width, 3)."""
+        self._cut(rgb, room)
 
     def to_pixels(self, points: Floats, side_px: int) -> Floats:
         """Points (n, 3) in pixels of a cut of `side_px`, as pixels of the picture; z keeps pace with x and y."""

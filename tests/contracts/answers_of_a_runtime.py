@@ -11,7 +11,7 @@ from appliance.edge_ai.models.catalogue import Catalogue
 from appliance.edge_ai.tflite import TFLiteRuntime
 
 TAKEN = {
-    "face_detection_full_range": ((1, 192, 192, 3), np.float32, 1 / 255),
+    "face_detection_full_range": ((1, 192, 192, 3), np.uint8, 1),
     "nanodet_416_int8": ((1, 416, 416, 3), np.uint8, 1),
     "ssd_mobilenet_v2_oid_v4": ((1, 300, 300, 3), np.float32, 1 / 255),
 }

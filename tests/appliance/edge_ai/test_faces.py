@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from appliance.edge_ai.faces import CERTAIN, POINTS, SIDE_PX, FullRangeFaces, decoded, show, surrounded
-from appliance.edge_ai.picture import WHOLE, Placement, array
+from appliance.edge_ai.faces import CERTAIN, POINTS, SIDE_PX, FullRangeFaces, decoded, put_around
+from appliance.edge_ai.picture import array
 from appliance.edge_ai.ports import Stored
 from proctoring.observation import height
 
@@ -21,9 +21,10 @@ class OneFaceModel:
         self.regressions[0, place, 2:4] = size_px
         self.logits[0, place] = logit
         self.looks = 0
+        self.shown = np.full((1, SIDE_PX, SIDE_PX, 3), 77, np.uint8)
 
     def room(self):
-        return np.empty((1, SIDE_PX, SIDE_PX, 3), np.float32)
+        return self.shown
 
     def stored(self):
         self.looks += 1
@@ -57,14 +58,11 @@ def test_a_network_of_whole_numbers_is_read_alike():
     assert scores == pytest.approx([1 / (1 + np.exp(-5))], abs=0.01)
 
 
-def test_the_network_is_shown_minus_one_to_one_and_black_above_and_below_the_picture():
-    square = np.full((SIDE_PX, SIDE_PX, 3), 255, np.uint8)
-    square[:, :10] = 0
-    room = np.full(square.shape, np.nan, np.float32)
-    show(square, Placement(WHOLE, 10, 42, 182, 108), room)
-    shown = np.full(square.shape, -1.0)
-    shown[42:150, 10:] = 1
-    assert room == pytest.approx(shown)
+def test_the_network_is_shown_the_picture_and_black_above_and_below(plain):
+    model = OneFaceModel(24, 24, 60)
+    FullRangeFaces(model).find(plain(255))
+    assert model.shown[0, 42:150].min() > 250
+    assert model.shown[0, :42].max() == model.shown[0, 150:].max() == 0
 
 
 def test_a_large_face_needs_one_look_and_lies_where_the_network_says(plain):
@@ -119,7 +117,8 @@ def test_where_nothing_is_found_the_picture_is_looked_at_from_farther_away(plain
 
 
 def test_the_part_beyond_the_picture_is_black_and_points_keep_their_place(plain):
-    square, placement = surrounded(plain(255, 400, 200), 0.0, 0.5, 2.0)
+    square = np.full((SIDE_PX, SIDE_PX, 3), 77, np.uint8)
+    placement = put_around(square, plain(255, 400, 200), 0.0, 0.5, 2.0)
     assert square[:, : SIDE_PX // 2].max() == 0
     assert square[: SIDE_PX // 4 - 1].max() == 0
     assert square[SIDE_PX // 2, SIDE_PX // 2 + 2 :].min() > 250

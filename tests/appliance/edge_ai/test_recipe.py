@@ -10,7 +10,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from appliance.edge_ai.models.catalogue import Package
+from appliance.edge_ai.models.catalogue import Catalogue, Package
+from appliance.edge_ai.models.recipe.byte_input import NoFloats, taking_bytes
 from appliance.edge_ai.models.recipe.packages import PackageRefused, fetch, verify_files
 from appliance.edge_ai.models.recipe.packed import PackingBroken, unpacked, unpacked_model
 from appliance.edge_ai.models.recipe.tfjs_graph import GraphBroken, read_graph
@@ -128,3 +129,24 @@ def test_a_packed_file_lies_where_the_loader_says(tmp_path):
 def test_a_packing_that_does_not_fit_is_refused(data, loader, ending, why):
     with pytest.raises(PackingBroken, match=why):
         unpacked(data, loader, ending)
+
+
+@pytest.fixture(scope="module")
+def of_floats():
+    return Catalogue().path("ssd_mobilenet_v2_oid_v4").read_bytes()
+
+
+@pytest.mark.parametrize("start", [0.0, -1.0])
+def test_a_network_says_of_bytes_what_it_says_of_the_floats_that_they_stand_for(runtime, of_floats, tmp_path, start):
+    (tmp_path / "floats.tflite").write_bytes(of_floats)
+    (tmp_path / "bytes.tflite").write_bytes(taking_bytes(of_floats, 1 / 127.5, start))
+    shown = np.arange(300 * 300 * 3, dtype=np.uint32).reshape(1, 300, 300, 3) // 7 % 256
+    said = runtime.load(tmp_path / "bytes.tflite").run(shown.astype(np.uint8))
+    expected = runtime.load(tmp_path / "floats.tflite").run(shown.astype(np.float32) / np.float32(127.5) + start)
+    for ours, theirs in zip(said, expected, strict=True):
+        assert ours == pytest.approx(theirs, abs=1e-4)
+
+
+def test_a_network_that_takes_no_floats_is_refused(of_floats):
+    with pytest.raises(NoFloats, match="does not take one array of floats"):
+        taking_bytes(taking_bytes(of_floats, 1.0, 0.0), 1.0, 0.0)

@@ -113,9 +113,23 @@ def test_a_new_session_starts_from_the_view_that_it_has():
 
 def test_only_a_picture_that_repeats_exactly_is_still():
     watch, frozen = SceneWatch(), picture(room(noise=2))
-    still = [watch.measure(seen, 125 * n, (), ()).still_ms for n, seen in enumerate([frozen, frozen, frozen])]
-    assert still == [0, 125, 250]
-    assert watch.measure(picture(room(noise=2)), 375, (), ()).still_ms == 0
+    still = [watch.measure(frozen, at_ms, (), ()).still_ms for at_ms in (0, 500, 1000)]
+    assert still == [0, 500, 1000]
+    assert watch.measure(picture(room(noise=2)), 1500, (), ()).still_ms == 0
+
+
+def test_whether_a_picture_is_still_is_looked_at_twice_a_second():
+    watch, frozen = SceneWatch(), picture(room(noise=2))
+    still = [watch.measure(frozen, at_ms, (), None).still_ms for at_ms in range(0, 625, 125)]
+    assert still == [0, None, None, None, 500]
+
+
+def test_motion_is_measured_four_times_a_second_and_where_things_were_looked_for():
+    watch = SceneWatch()
+    looks = {0: None, 125: None, 250: None, 375: None, 500: (), 625: None, 750: None}
+    seen = picture(room(noise=2))
+    measured = {at_ms: watch.measure(seen, at_ms, (), items).motion for at_ms, items in looks.items()}
+    assert [at_ms for at_ms, motion in measured.items() if motion is not None] == [125, 375, 500, 750]
 
 
 def test_motion_is_the_share_that_changed():

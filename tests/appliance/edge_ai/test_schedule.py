@@ -53,6 +53,14 @@ def test_where_something_moves_things_are_looked_for_more_often():
     assert pauses(run(Schedule(POLICY), motion=0.2)["items"]) == {250}
 
 
+def test_until_motion_is_measured_again_what_moved_moves():
+    schedule = Schedule(POLICY)
+    run(schedule, 500, motion=0.2)
+    assert pauses(run(schedule, 2000, motion=None)["items"]) == {250}
+    run(schedule, 500, motion=0.0)
+    assert pauses(run(schedule, 4000, motion=None)["items"]) == {1000}
+
+
 def test_what_may_be_a_phone_is_looked_at_again_in_the_very_next_frame():
     suspected = [voting(FlagKind.PROHIBITED_OBJECT)]
     assert pauses(run(Schedule(POLICY), of=suspected)["items"]) == {125}

