@@ -17,7 +17,7 @@ ALL = Looks()
 
 
 class Analyser:
-    """Measures light and scene and finds faces in every frame; looks for all else where it is told to.
+    """Finds faces in every frame, measures light and scene as often as they change, looks for all else when told to.
 
     Without `recognition` no face is compared.
     """
