@@ -35,12 +35,8 @@ class TurnedSquare(NamedTuple):
         """What lies in the square, RGB (side_px, side_px, 3), even; beyond the frame its edge goes on."""
         stacked, (luma, blue, red) = planes_for(side_px, side_px)
         for plane, room in ((picture.luma, luma), (picture.blue, blue), (picture.red, red)):
-            self._cut(plane, room, room.shape[0] / side_px)
+            self.paint(plane, room, room.shape[0] / side_px)
         return np.asarray(cv2.cvtColor(stacked, cv2.COLOR_YUV2RGB_I420), np.uint8)
-
-    def paint(self, rgb: Bytes, room: Bytes) -> None:
-        """The same into `room`, from a picture that is RGB already, (height, width, 3)."""
-        self._cut(rgb, room)
 
     def to_pixels(self, points: Floats, side_px: int) -> Floats:
         """Points (n, 3) in pixels of a cut of `side_px`, as pixels of the picture; z keeps pace with x and y."""
@@ -52,15 +48,15 @@ class TurnedSquare(NamedTuple):
         placed: Floats = points @ turn + array(start)
         return placed
 
-    def _cut(self, plane: Bytes, into: Bytes, resolution: float = 1.0) -> None:
-        """Fills `into` from a plane that has `resolution` times the picture's."""
-        size = into.shape[1::-1]
+    def paint(self, plane: Bytes, room: Bytes, resolution: float = 1.0) -> None:
+        """Fills `room` from a plane, or from RGB (height, width, 3), that has `resolution` times the picture's."""
+        size = room.shape[1::-1]
         upright = self._pixels(plane, resolution)
         if upright is not None:
-            cv2.resize(upright, size, dst=into, interpolation=cv2.INTER_LINEAR)
+            cv2.resize(upright, size, dst=room, interpolation=cv2.INTER_LINEAR)
             return
         matrix, flags = self._matrix(size[0], resolution), cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-        cv2.warpAffine(plane, matrix, size, dst=into, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+        cv2.warpAffine(plane, matrix, size, dst=room, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
     def _pixels(self, plane: Bytes, resolution: float) -> Bytes | None:
         """The whole pixels in the square, where it is upright and within the frame."""

@@ -79,12 +79,13 @@ def _build(model: Model, pictures: list[Path], arguments: argparse.Namespace) ->
         log.info("%s: built, bit for bit the file in the manifest", model.file)
         return 0
     log.info("%s: built, but its SHA-256 is %s", model.file, sha256)
-    _compare(FOLDER / model.file, built, quantise.squares(pictures, side_px))
+    if side_px:
+        _compare(FOLDER / model.file, built, quantise.squares(pictures, side_px))
     return _take_over(model, built, sha256) if arguments.accept else _leave(model, built, arguments.cache)
 
 
 def _built(taken: list[Path], pictures: list[Path]) -> tuple[bytes, int]:
-    """The file, and the side of the square that it looks at; 0 for what comes as a file and never differs."""
+    """The file, and the side of the square that it looks at; 0 for what comes as a file and is not run to compare."""
     source = taken[0]
     if source.suffix == ".tflite":
         return source.read_bytes(), 0
